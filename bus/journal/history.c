@@ -11,8 +11,9 @@
 
 #include "bus/journal/reader.h"
 
-#define RECORDS_AT_A_TIME 16384u /* of other topics that are passed over in one call */
-#define AGAIN             16     /* beside the outcomes: the place has changed, go on there */
+#define RECORDS_AT_A_TIME  16384u /* of other topics that are passed over in one call */
+#define RECORDS_OF_A_BATCH 512u   /* that are read for more than one message */
+#define AGAIN              16     /* beside the outcomes: the place has changed, go on there */
 
 struct tbus_history {
     char topic[TBUS_NAME_MAX];
@@ -41,6 +42,9 @@ struct tbus_history {
     tbus_history_counts_t counts;
 };
 
+_Static_assert(TBUS_HISTORY_STRIDE == TBUS_OBSERVE_STRIDE,
+               "the ring is read into the batch itself");
+
 /* What a call of tbus_history_next hands out. */
 typedef struct delivery {
     void *into;
@@ -49,14 +53,20 @@ typedef struct delivery {
     uint64_t *out_seq;
 } delivery_t;
 
-static void hand_out(tbus_history_t *h, const delivery_t *to, uint64_t seq, size_t bytes)
+/* All up to `seq`. */
+static void note_handed_out(tbus_history_t *h, uint64_t seq)
 {
-    *to->out_bytes = bytes;
-    *to->out_seq = seq;
     h->has_last = true;
     h->last = seq;
     h->is_known = true;
     h->next = seq + 1;
+}
+
+static void hand_out(tbus_history_t *h, const delivery_t *to, uint64_t seq, size_t bytes)
+{
+    *to->out_bytes = bytes;
+    *to->out_seq = seq;
+    note_handed_out(h, seq);
 }
 
 static int refuse_too_small(const tbus_history_t *h, const delivery_t *to, size_t needed,
@@ -234,27 +244,42 @@ static int at_end_of_journal(tbus_history_t *h, tbus_error_t *err)
     return AGAIN;
 }
 
-static int next_of_journal(tbus_history_t *h, const delivery_t *to, tbus_error_t *err)
+/* The next record of the topic that was not handed out, into h->record; it looks at `records`
+ * records. MESSAGE; NOTHING: the journal has no more, for now or for good; BUSY. */
+static int find_record(tbus_history_t *h, uint32_t records, tbus_error_t *err)
 {
-    int code = h->positioned ? 0 : position(h, err);
-    if (code < 0)
-        return code;
-    for (uint32_t n = 0; n < RECORDS_AT_A_TIME; n++) {
-        tbus_journal_record_t *record = &h->record;
-        code = h->has_record ? 1 : tbus_journal_reader_next(h->reader, record, err);
+    tbus_journal_record_t *record = &h->record;
+    for (uint32_t n = 0; n < records; n++) {
+        int code = h->has_record ? 1 : tbus_journal_reader_next(h->reader, record, err);
         h->has_record = code == 1;
         if (code < 0) {
             h->positioned = false;
             return code;
         }
         if (code == 0)
-            return at_end_of_journal(h, err);
+            return TBUS_HISTORY_NOTHING;
         h->gap_is_loss |= is_hole(record);
         if (record->topic == h->index && (!h->is_known || record->seq >= h->next))
-            return deliver_record(h, to, err);
+            return TBUS_HISTORY_MESSAGE;
         h->has_record = false;
     }
     return TBUS_HISTORY_BUSY;
+}
+
+static int next_of_journal(tbus_history_t *h, const delivery_t *to, tbus_error_t *err)
+{
+    int code = h->positioned ? 0 : position(h, err);
+    if (code < 0)
+        return code;
+    int outcome = find_record(h, RECORDS_AT_A_TIME, err);
+    switch (outcome) {
+    case TBUS_HISTORY_MESSAGE:
+        return deliver_record(h, to, err);
+    case TBUS_HISTORY_NOTHING:
+        return at_end_of_journal(h, err);
+    default:
+        return outcome;
+    }
 }
 
 int tbus_history_next(tbus_history_t *h, void *into, size_t capacity, size_t *out_bytes,
@@ -273,6 +298,71 @@ int tbus_history_next(tbus_history_t *h, void *into, size_t capacity, size_t *ou
         h->untold = 0;
     }
     return outcome;
+}
+
+/* --- some at once --- */
+
+static bool batch_fits(const tbus_history_batch_t *batch)
+{
+    return batch->into && (uintptr_t)batch->into % 8 == 0 &&
+           batch->capacity >= (size_t)TBUS_HISTORY_BATCH_MAX * TBUS_HISTORY_STRIDE;
+}
+
+/* Those that lie one behind the other on the ring. False: what comes next needs a closer look. */
+static bool some_of_ring(tbus_history_t *h, tbus_history_batch_t *batch)
+{
+    tbus_observer_t *o = &h->observer;
+    if (!h->counts.live || h->untold || o->seq != h->next ||
+        batch->capacity < o->ring.msg_bytes_max)
+        return false;
+    batch->count =
+        tbus_observe_some(o, batch->into, TBUS_HISTORY_BATCH_MAX, batch->bytes, &batch->first_seq);
+    if (batch->count == 0)
+        return false;
+    note_handed_out(h, batch->first_seq + batch->count - 1);
+    h->counts.from_ring += batch->count;
+    return true;
+}
+
+/* One came from the journal: those behind it, as long as none is missing, or long. An error, or the
+ * end of what there is, is met again by the next call. */
+static void some_more_of_journal(tbus_history_t *h, tbus_history_batch_t *batch)
+{
+    for (uint32_t n = 0; n < RECORDS_OF_A_BATCH && batch->count < TBUS_HISTORY_BATCH_MAX; n++) {
+        int outcome = find_record(h, 1, NULL);
+        if (outcome == TBUS_HISTORY_BUSY)
+            continue;
+        if (outcome != TBUS_HISTORY_MESSAGE || h->record.seq != h->next ||
+            h->record.bytes > TBUS_HISTORY_STRIDE)
+            return;
+        size_t bytes;
+        uint64_t seq;
+        const delivery_t to = {(unsigned char *)batch->into +
+                                   (size_t)batch->count * TBUS_HISTORY_STRIDE,
+                               TBUS_HISTORY_STRIDE, &bytes, &seq};
+        (void)deliver_record(h, &to, NULL); /* it fits */
+        batch->bytes[batch->count++] = (uint32_t)bytes;
+    }
+}
+
+int tbus_history_next_batch(tbus_history_t *h, tbus_history_batch_t *batch, tbus_error_t *err)
+{
+    size_t bytes = 0;
+    if (!h || !batch || !batch_fits(batch))
+        return tbus_fail(err, -EINVAL, "history: there is none, or nowhere to put its messages");
+    batch->count = 0;
+    batch->lost = 0;
+    if (TBUS_LIKELY(some_of_ring(h, batch)))
+        return TBUS_HISTORY_MESSAGE;
+    int outcome = tbus_history_next(h, batch->into, batch->capacity, &bytes, &batch->first_seq,
+                                    &batch->lost, err);
+    if (outcome != TBUS_HISTORY_MESSAGE)
+        return outcome;
+    batch->count = 1;
+    batch->bytes[0] = (uint32_t)bytes;
+    if (!h->counts.live && bytes <= TBUS_HISTORY_STRIDE)
+        some_more_of_journal(h, batch);
+    return TBUS_HISTORY_MESSAGE;
 }
 
 /* --- opening --- */

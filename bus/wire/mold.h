@@ -144,6 +144,16 @@ static inline bool mold_fits(const mold_writer_t *w, size_t message_bytes)
            w->room - w->bytes >= MOLD_LENGTH_BYTES + message_bytes;
 }
 
+/* `count` more messages, with the length in front of each, were written behind the last one by the
+ * caller, who has made sure that they fit: `bytes` bytes in all. */
+static inline void mold_extend(mold_writer_t *w, uint32_t count, size_t bytes)
+{
+    w->bytes += bytes;
+    w->count += count;
+    w->to[MOLD_HEADER_BYTES - 2] = (uint8_t)(w->count >> 8);
+    w->to[MOLD_HEADER_BYTES - 1] = (uint8_t)w->count;
+}
+
 /* Puts in the length of the next message, which the caller writes where it says; NULL: it does not
  * fit. Hot. */
 static inline uint8_t *mold_reserve(mold_writer_t *w, size_t message_bytes)
@@ -153,10 +163,7 @@ static inline uint8_t *mold_reserve(mold_writer_t *w, size_t message_bytes)
     uint8_t *at = w->to + w->bytes;
     at[0] = (uint8_t)(message_bytes >> 8);
     at[1] = (uint8_t)message_bytes;
-    w->bytes += MOLD_LENGTH_BYTES + message_bytes;
-    w->count++;
-    w->to[MOLD_HEADER_BYTES - 2] = (uint8_t)(w->count >> 8);
-    w->to[MOLD_HEADER_BYTES - 1] = (uint8_t)w->count;
+    mold_extend(w, 1, MOLD_LENGTH_BYTES + message_bytes);
     return at + MOLD_LENGTH_BYTES;
 }
 

@@ -14,15 +14,13 @@ struct gateway_stream {
     tbus_history_t *history;
     uint64_t next_seq; /* on the wire */
     const char *why;
-    /* The message that was read last and is still to be given out. If its sequence is not the next
-     * one, those before it never were messages. */
-    bool held;
-    bool encoded_too;
-    uint64_t held_seq;
-    size_t held_bytes;
+    /* The messages that were read last; those from `held` on are still to be given out. If the
+     * first of them is not the next one on the wire, those before it never were messages. */
+    tbus_history_batch_t batch; /* owns batch.into */
+    uint32_t held;
+    bool encoded_too; /* that one is at `encoded` */
     size_t encoded_bytes;
-    unsigned char *message; /* of the ring; owned, as all below */
-    uint8_t *encoded;
+    uint8_t *encoded; /* owned */
 };
 
 /* --- the source --- */
@@ -139,13 +137,16 @@ int gateway_source_next_seq(const gateway_source_t *source, uint64_t *out_seq, t
 int gateway_stream_open(const gateway_source_t *source, uint64_t seq, gateway_stream_t **out_stream,
                         tbus_error_t *err)
 {
+    const size_t least = (size_t)TBUS_HISTORY_BATCH_MAX * TBUS_HISTORY_STRIDE;
     tbus_history_from_t from = {TBUS_HISTORY_SEQ, source->first_seq + seq - 1};
     gateway_stream_t *s = calloc(1, sizeof *s);
     if (s) {
-        s->message = aligned_alloc(8, (source->message_bytes_max + 7) / 8 * 8);
+        s->batch.capacity =
+            source->message_bytes_max > least ? (source->message_bytes_max + 7) / 8 * 8 : least;
+        s->batch.into = aligned_alloc(8, s->batch.capacity);
         s->encoded = malloc(TOPIC_WIRE_BYTES_MAX);
     }
-    if (!s || !s->message || !s->encoded) {
+    if (!s || !s->batch.into || !s->encoded) {
         gateway_stream_close(s);
         return tbus_fail(err, -ENOMEM, "no memory to read topic '%s'", source->topic);
     }
@@ -162,6 +163,22 @@ int gateway_stream_open(const gateway_source_t *source, uint64_t seq, gateway_st
     return 0;
 }
 
+static inline bool holds_one(const gateway_stream_t *s)
+{
+    return s->held < s->batch.count;
+}
+
+/* Of the first message that is held, on the wire. */
+static inline uint64_t held_seq(const gateway_stream_t *s)
+{
+    return s->batch.first_seq + s->held - s->source->first_seq + 1;
+}
+
+static inline const unsigned char *held_message(const gateway_stream_t *s)
+{
+    return (const unsigned char *)s->batch.into + (size_t)s->held * TBUS_HISTORY_STRIDE;
+}
+
 static int say_lost(gateway_stream_t *s, uint64_t next_seq, const char *why)
 {
     s->next_seq = next_seq;
@@ -171,16 +188,13 @@ static int say_lost(gateway_stream_t *s, uint64_t next_seq, const char *why)
 
 static int read_on(gateway_stream_t *s, tbus_error_t *err)
 {
-    uint64_t seq = 0, lost;
-    int outcome = tbus_history_next(s->history, s->message, s->source->message_bytes_max,
-                                    &s->held_bytes, &seq, &lost, err);
+    s->held = 0;
+    s->encoded_too = false;
+    int outcome = tbus_history_next_batch(s->history, &s->batch, err);
     if (outcome < 0)
         return outcome;
-    s->held = outcome == TBUS_HISTORY_MESSAGE;
-    s->encoded_too = false;
-    s->held_seq = seq - s->source->first_seq + 1;
-    if (lost)
-        return say_lost(s, s->held ? s->held_seq : s->next_seq + lost,
+    if (s->batch.lost)
+        return say_lost(s, holds_one(s) ? held_seq(s) : s->next_seq + s->batch.lost,
                         s->source->journal ? "were not recorded, or are damaged"
                                            : "are no longer on the ring, and nothing is recorded");
     return outcome; /* NOTHING, MESSAGE, ENDED and BUSY are the same */
@@ -189,12 +203,15 @@ static int read_on(gateway_stream_t *s, tbus_error_t *err)
 static int encode(gateway_stream_t *s)
 {
     const topic_wire_t *wire = s->source->wire;
-    s->held = false; /* unless it can be sent */
-    if (wire->encode(s->message, s->held_bytes, s->encoded, &s->encoded_bytes) < 0)
-        return say_lost(s, s->next_seq + 1, "are what no publisher sends");
-    if (s->encoded_bytes > SOUP_PAYLOAD_MAX)
-        return say_lost(s, s->next_seq + 1, "are longer than a packet can be");
-    s->held = true;
+    const char *wrong = NULL;
+    if (wire->encode(held_message(s), s->batch.bytes[s->held], s->encoded, &s->encoded_bytes) < 0)
+        wrong = "are what no publisher sends";
+    else if (s->encoded_bytes > SOUP_PAYLOAD_MAX)
+        wrong = "are longer than a packet can be";
+    if (wrong) {
+        s->held++;
+        return say_lost(s, s->next_seq + 1, wrong);
+    }
     s->encoded_too = true;
     return GATEWAY_STREAM_MESSAGE;
 }
@@ -202,10 +219,10 @@ static int encode(gateway_stream_t *s)
 int gateway_stream_peek(gateway_stream_t *s, const uint8_t **out_message, size_t *out_bytes,
                         tbus_error_t *err)
 {
-    int outcome = s->held ? GATEWAY_STREAM_MESSAGE : read_on(s, err);
+    int outcome = holds_one(s) ? GATEWAY_STREAM_MESSAGE : read_on(s, err);
     if (outcome != GATEWAY_STREAM_MESSAGE)
         return outcome;
-    bool next = s->held_seq == s->next_seq;
+    bool next = held_seq(s) == s->next_seq;
     if (next && !s->encoded_too && encode(s) != GATEWAY_STREAM_MESSAGE)
         return GATEWAY_STREAM_LOST;
     /* Else its publisher died before it was complete: it never was a message. */
@@ -216,9 +233,29 @@ int gateway_stream_peek(gateway_stream_t *s, const uint8_t **out_message, size_t
 
 void gateway_stream_advance(gateway_stream_t *s)
 {
-    if (s->held_seq == s->next_seq)
-        s->held = false;
+    if (held_seq(s) == s->next_seq) {
+        s->held++;
+        s->encoded_too = false;
+    }
     s->next_seq++;
+}
+
+int gateway_stream_run(gateway_stream_t *s, gateway_stream_run_t *out_run, tbus_error_t *err)
+{
+    int outcome = holds_one(s) ? GATEWAY_STREAM_MESSAGE : read_on(s, err);
+    if (outcome == GATEWAY_STREAM_MESSAGE)
+        *out_run = (gateway_stream_run_t){
+            .messages = held_message(s),
+            .bytes = &s->batch.bytes[s->held],
+            .count = held_seq(s) == s->next_seq ? s->batch.count - s->held : 0};
+    return outcome;
+}
+
+void gateway_stream_pass(gateway_stream_t *s, uint32_t count)
+{
+    s->held += count;
+    s->encoded_too = false;
+    s->next_seq += count;
 }
 
 uint64_t gateway_stream_next_seq(const gateway_stream_t *s)
@@ -236,7 +273,7 @@ void gateway_stream_close(gateway_stream_t *s)
     if (!s)
         return;
     tbus_history_close(s->history);
-    free(s->message);
+    free(s->batch.into);
     free(s->encoded);
     free(s);
 }

@@ -71,6 +71,18 @@ int gateway_stream_peek(gateway_stream_t *s, const uint8_t **out_message, size_t
 /* After MESSAGE: on to the one behind it. */
 void gateway_stream_advance(gateway_stream_t *s);
 
+/* The same for who encodes by itself, some at once: messages as they lie on the ring, of which the
+ * first is the next one. Message i is at `messages` + i * TBUS_HISTORY_STRIDE; valid until the next
+ * call. With MESSAGE `count` may be 0: then it is one to be looked at. Hot. */
+typedef struct gateway_stream_run {
+    const unsigned char *messages;
+    const uint32_t *bytes;
+    uint32_t count;
+} gateway_stream_run_t;
+int gateway_stream_run(gateway_stream_t *s, gateway_stream_run_t *out_run, tbus_error_t *err);
+/* On to the one behind `count` of them. */
+void gateway_stream_pass(gateway_stream_t *s, uint32_t count);
+
 uint64_t gateway_stream_next_seq(const gateway_stream_t *s);
 
 /* After LOST: why, as the end of a sentence: "were not recorded". Never NULL. */

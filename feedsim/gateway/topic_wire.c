@@ -98,12 +98,14 @@ static int encode_report(const void *message, size_t bytes, uint8_t *out, size_t
 }
 
 static const topic_wire_t wires[] = {
-    {"tick", "ITCH 5.0", TICK_VERSION, TICK_LEN_MAX, encode_tick},
-    {"bbo", "best bid and offer", BBO_VERSION, sizeof(bbo_t), encode_bbo},
-    {"order", "orders", ORDER_VERSION, sizeof(order_t), encode_order},
-    {"report", "reports", REPORT_VERSION, sizeof(report_t), encode_report},
+    {"tick", "ITCH 5.0", TICK_VERSION, TICK_LEN_MAX, 0, encode_tick},
+    {"bbo", "best bid and offer", BBO_VERSION, sizeof(bbo_t), TOPIC_WIRE_BBO_BYTES - sizeof(bbo_t),
+     encode_bbo},
+    {"order", "orders", ORDER_VERSION, sizeof(order_t), TOPIC_WIRE_ORDER_BYTES - sizeof(order_t),
+     encode_order},
+    {"report", "reports", REPORT_VERSION, sizeof(report_t),
+     TOPIC_WIRE_REPORT_BYTES - sizeof(report_t), encode_report},
 };
-
 const topic_wire_t *topic_wire_find(const char *type)
 {
     for (size_t i = 0; i < sizeof wires / sizeof wires[0]; i++)

@@ -59,8 +59,9 @@ typedef struct topic_wire {
     const char *name;         /* of what is sent, for people */
     uint32_t version;         /* of the layout on the ring that it reads */
     size_t message_bytes_max; /* on the ring */
-    /* Hot. `message`: 8-byte aligned; `out`: TOPIC_WIRE_BYTES_MAX bytes. 0, or -TBUS_EFORMAT: no
-     * such message is published. */
+    size_t grows_bytes;       /* it takes at most so many bytes more on the wire than on the ring */
+    /* Hot. `message`: 8-byte aligned; `out`: `bytes` + grows_bytes, or TOPIC_WIRE_BYTES_MAX. 0, or
+     * -TBUS_EFORMAT: no such message is published, and nothing was written. */
     int (*encode)(const void *message, size_t bytes, uint8_t *out, size_t *out_bytes);
 } topic_wire_t;
 

@@ -71,6 +71,38 @@ enum moldout_put moldout_packets_put(moldout_packets_t *p, uint64_t seq, const u
     return MOLDOUT_PUT;
 }
 
+uint32_t moldout_packets_encode(moldout_packets_t *p, uint64_t seq, const topic_wire_t *wire,
+                                const gateway_stream_run_t *run)
+{
+    /* A packet that is kept stands in the slot of a new one until a message is sure to come. */
+    const size_t before = p->open ? p->writer.bytes : MOLD_HEADER_BYTES;
+    const uint32_t count_max = MOLD_COUNT_MAX - (p->open ? p->writer.count : 0);
+    uint8_t *to = p->data + (p->sealed & (p->slots - 1)) * p->datagram_max + before;
+    const uint8_t *end = to + p->datagram_max - before;
+    const uint8_t *begin_at = to;
+    const uint32_t count = run->count < count_max ? run->count : count_max;
+    const size_t grows_bytes = MOLD_LENGTH_BYTES + wire->grows_bytes;
+    const unsigned char *message = run->messages;
+    uint32_t n = 0;
+    if (!p->open && moldout_packets_waiting(p) == p->slots)
+        return 0;
+    for (; n < count; n++, message += TBUS_HISTORY_STRIDE) {
+        size_t bytes = run->bytes[n], encoded;
+        if ((size_t)(end - to) < bytes + grows_bytes ||
+            wire->encode(message, bytes, to + MOLD_LENGTH_BYTES, &encoded) < 0)
+            break;
+        to[0] = (uint8_t)(encoded >> 8);
+        to[1] = (uint8_t)encoded;
+        to += MOLD_LENGTH_BYTES + encoded;
+    }
+    if (n == 0)
+        return 0;
+    if (!p->open)
+        begin(p, seq);
+    mold_extend(&p->writer, n, (size_t)(to - begin_at));
+    return n;
+}
+
 /* --- for requests --- */
 
 /* The last of the packets that were sent whose first sequence is not beyond `seq`; `sent`: none. */

@@ -22,6 +22,7 @@
 #include <tickbus/error.h>
 
 #include "bus/wire/mold.h"
+#include "feedsim/gateway/stream.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -70,6 +71,12 @@ enum moldout_put {
  * has no room for it is sealed and the next one begun. Hot. */
 enum moldout_put moldout_packets_put(moldout_packets_t *p, uint64_t seq, const uint8_t *message,
                                      size_t bytes);
+
+/* Messages of a run from `seq` on, which follow the last one of the open packet, if there is one,
+ * encoded into the packet itself: as many as surely fit it, or a new one when none is open. Returns
+ * how many. 0: the first may not fit, or no publisher sends it; see moldout_packets_put. Hot. */
+uint32_t moldout_packets_encode(moldout_packets_t *p, uint64_t seq, const topic_wire_t *wire,
+                                const gateway_stream_run_t *run);
 
 /* The open packet is complete, if there is one. */
 void moldout_packets_seal(moldout_packets_t *p);

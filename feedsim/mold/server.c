@@ -216,19 +216,49 @@ static void skip_lost(moldout_server_t *s, uint64_t first)
          s->topic, gateway_stream_why(s->stream));
 }
 
-/* The message that was looked at goes into a packet. False: there is no room until packets were
- * sent. */
-static bool take(moldout_server_t *s, const uint8_t *message, size_t bytes)
+/* A message that may not fit the open packet, or any. MESSAGE, or FULL: there is no room until
+ * packets were sent. */
+#define FULL 16 /* beside the outcomes of a stream */
+static int put_next(moldout_server_t *s, tbus_error_t *err)
 {
+    const uint8_t *message;
+    size_t bytes;
     uint64_t seq = gateway_stream_next_seq(s->stream);
-    enum moldout_put put = moldout_packets_put(&s->packets, seq, message, bytes);
-    if (TBUS_UNLIKELY(put != MOLDOUT_PUT)) {
-        if (put == MOLDOUT_PUT_FULL)
-            return false;
+    int outcome = gateway_stream_peek(s->stream, &message, &bytes, err);
+    if (outcome != GATEWAY_STREAM_MESSAGE)
+        return outcome;
+    switch (moldout_packets_put(&s->packets, seq, message, bytes)) {
+    case MOLDOUT_PUT:
+        break;
+    case MOLDOUT_PUT_FULL:
+        return FULL;
+    case MOLDOUT_PUT_LARGE:
         put_large(s, seq, message, bytes);
+        break;
     }
     gateway_stream_advance(s->stream);
-    return true;
+    return outcome;
+}
+
+/* The next messages, at most `most`, into one packet. *out_taken: how many, lost ones as one. */
+static int take_next(moldout_server_t *s, uint32_t most, uint32_t *out_taken, tbus_error_t *err)
+{
+    gateway_stream_run_t run;
+    uint64_t seq = gateway_stream_next_seq(s->stream);
+    int outcome = gateway_stream_run(s->stream, &run, err);
+    *out_taken = 0;
+    if (TBUS_LIKELY(outcome == GATEWAY_STREAM_MESSAGE)) {
+        run.count = run.count < most ? run.count : most;
+        *out_taken = moldout_packets_encode(&s->packets, seq, s->source.wire, &run);
+        gateway_stream_pass(s->stream, *out_taken);
+        if (*out_taken)
+            return outcome;
+        outcome = put_next(s, err);
+    }
+    if (outcome == GATEWAY_STREAM_LOST)
+        skip_lost(s, seq);
+    *out_taken = outcome == GATEWAY_STREAM_MESSAGE || outcome == GATEWAY_STREAM_LOST;
+    return outcome;
 }
 
 /* What has come on the topic, up to `messages`, into packets. Returns as a turn; *out_more: there
@@ -236,27 +266,17 @@ static bool take(moldout_server_t *s, const uint8_t *message, size_t bytes)
 static int fill(moldout_server_t *s, uint32_t messages, bool *out_more, tbus_error_t *err)
 {
     int outcome = GATEWAY_STREAM_MESSAGE;
-    uint32_t taken = 0;
-    for (; taken < messages; taken++) {
-        const uint8_t *message;
-        size_t bytes;
-        uint64_t first = gateway_stream_next_seq(s->stream);
-        outcome = gateway_stream_peek(s->stream, &message, &bytes, err);
-        if (TBUS_LIKELY(outcome == GATEWAY_STREAM_MESSAGE)) {
-            if (!take(s, message, bytes))
-                break;
-        } else if (outcome == GATEWAY_STREAM_LOST) {
-            skip_lost(s, first);
-        } else {
-            break;
-        }
+    uint32_t taken = 0, some = 1;
+    for (; taken < messages && some; taken += some) {
+        outcome = take_next(s, messages - taken, &some, err);
         if (moldout_packets_waiting(&s->packets) >= MOLDOUT_BATCH)
             flush(s);
     }
     if (taken)
         s->live_ns = s->now_ns;
     s->ended |= outcome == GATEWAY_STREAM_ENDED;
-    *out_more = outcome == GATEWAY_STREAM_MESSAGE || outcome == GATEWAY_STREAM_LOST;
+    *out_more =
+        outcome == GATEWAY_STREAM_MESSAGE || outcome == GATEWAY_STREAM_LOST || outcome == FULL;
     return outcome < 0 ? outcome : (int)taken + (outcome == GATEWAY_STREAM_BUSY);
 }
 

@@ -310,6 +310,17 @@ static void observe(tbus_observer_t *o)
             break;
     }
     free(into);
+    uint32_t most = next() % 20, lengths[20];
+    unsigned char *some = malloc((size_t)most * TBUS_OBSERVE_STRIDE + 1);
+    uint64_t seq;
+    begin_call();
+    uint32_t count = some ? tbus_observe_some(o, some, most, lengths, &seq) : 0;
+    if (count > most)
+        fault("an observer was shown more messages than it asked for");
+    for (uint32_t i = 0; i < count; i++)
+        if (lengths[i] > o->ring.msg_bytes_max || lengths[i] > TBUS_OBSERVE_STRIDE)
+            fault("an observer was shown more than a message may have");
+    free(some);
 }
 
 static void watch(void)

@@ -27,6 +27,7 @@ enum { MD, ORDERS, LONG, TOPICS };
 #define SLOTS      256u
 #define STAY       1500u /* messages that a joiner takes at least, several laps */
 #define LONG_MAX   900u
+#define ROOM       (TBUS_HISTORY_BATCH_MAX * TBUS_HISTORY_STRIDE) /* more than that */
 #define TOMB_EVERY 7u
 #define SEGMENT    (256u << 10)
 
@@ -180,7 +181,9 @@ static void dawdle(joiner_t *j, unsigned topic, uint64_t seq)
 /* Take from `from` on, `stay` messages or up to the end of the bus. */
 static bool follow(joiner_t *j, unsigned topic, uint64_t from, uint64_t stay)
 {
-    _Alignas(8) unsigned char message[LONG_MAX];
+    _Alignas(8) unsigned char message[ROOM];
+    tbus_history_batch_t batch = {.into = message, .capacity = sizeof message};
+    size_t bytes = 0;
     tbus_error_t err = {0};
     tbus_history_counts_t counts;
     tbus_history_t *h;
@@ -189,28 +192,36 @@ static bool follow(joiner_t *j, unsigned topic, uint64_t from, uint64_t stay)
     if (tbus_history_open(&j->world->bus, j->world->journal, specs[topic].name, &place, &h, &err) <
         0)
         return snprintf(j->fault, sizeof j->fault, "%s", err.text) < 0;
-    bool fine = true;
+    bool fine = true, together = rand_r(&j->seed) % 2;
     int outcome = 0;
     for (uint64_t n = 0; fine && n < stay && outcome != TBUS_HISTORY_ENDED;) {
-        size_t bytes;
-        uint64_t seq;
-        uint64_t lost = 0;
-        outcome = tbus_history_next(h, message, sizeof message, &bytes, &seq, &lost, &err);
+        batch.count = 1;
+        if (together)
+            outcome = tbus_history_next_batch(h, &batch, &err);
+        else
+            outcome = tbus_history_next(h, message, sizeof message, &bytes, &batch.first_seq,
+                                        &batch.lost, &err);
+        if (!together)
+            batch.bytes[0] = (uint32_t)bytes;
         if (outcome < 0)
             fine = snprintf(j->fault, sizeof j->fault, "%s", err.text) < 0;
-        if (outcome >= 0 && lost)
-            fine = wrong(j, "lost", 0, lost);
+        if (outcome >= 0 && batch.lost)
+            fine = wrong(j, "lost", 0, batch.lost);
         if (outcome == TBUS_HISTORY_NOTHING) {
             tbus_fetch_add_relaxed_u64(&j->world->asked, 1);
             sched_yield();
         }
         if (outcome != TBUS_HISTORY_MESSAGE || !fine)
             continue;
-        fine = check(j, topic, expected, seq, message, bytes);
-        expected = message_from(topic, seq + 1);
-        tbus_fetch_add_relaxed_u64(&j->world->asked, 1);
-        if (++n % 500 == 0)
-            dawdle(j, topic, seq);
+        for (uint32_t i = 0; i < batch.count && fine; i++) {
+            uint64_t seq = batch.first_seq + i;
+            fine = check(j, topic, expected, seq, message + (size_t)i * TBUS_HISTORY_STRIDE,
+                         batch.bytes[i]);
+            expected = message_from(topic, seq + 1);
+            tbus_fetch_add_relaxed_u64(&j->world->asked, 1);
+            if (++n % 500 == 0)
+                dawdle(j, topic, seq);
+        }
     }
     uint64_t end = tbus_load_relaxed_u64(&j->world->published[topic]);
     if (fine && outcome == TBUS_HISTORY_ENDED && expected < end)

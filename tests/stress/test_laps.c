@@ -27,7 +27,8 @@
 #define COPIES         600000u
 #define WORDS_MAX      26u
 #define PUBLISHERS_MAX 2u
-#define LAPS_BETWEEN   4u /* laps of messages seen between two standstills */
+#define SOME           12u /* messages that are asked for at once */
+#define LAPS_BETWEEN   4u  /* laps of messages seen between two standstills */
 #define FIRST_SEQ      ((UINT64_C(1) << 45) - 1000)
 
 typedef struct world {
@@ -50,7 +51,7 @@ typedef struct actor {
 } actor_t;
 
 typedef struct tally {
-    uint64_t copies, lost, laps, standstills;
+    uint64_t copies, together, lost, laps, standstills;
 } tally_t;
 
 /* Every word depends on who published it as which: words of two messages never go together. */
@@ -142,21 +143,57 @@ static void stand_still(run_t *run)
     } while (now - begin < 2 * (uint64_t)run->world.slots && !tbus_load_relaxed_u32(&run->faults));
 }
 
+typedef struct seen {
+    uint64_t expected; /* sequence */
+    uint64_t last[PUBLISHERS_MAX];
+} seen_t;
+
+static const char *judge(const run_t *run, seen_t *seen, const uint64_t *message, size_t bytes,
+                         uint64_t seq)
+{
+    uint64_t index = message[0] >> 56, number = message[0] << 8 >> 8;
+    if (index >= run->world.publishers || !whole(&run->world, message, bytes))
+        return "a torn message was shown";
+    if (seq != seen->expected)
+        return "the number of messages lost is wrong";
+    if (run->world.publishers == 1 ? number != seq - FIRST_SEQ
+                                   : seen->last[index] && number <= seen->last[index])
+        return "another message was shown than the one of that sequence";
+    seen->last[index] = number;
+    seen->expected++;
+    return NULL;
+}
+
+/* Every other time, as many as there are and lie in their slots. */
+static const char *observe_some(run_t *run, tbus_observer_t *o, seen_t *seen, tally_t *t)
+{
+    uint64_t messages[SOME * TBUS_OBSERVE_STRIDE / 8], seq = 0;
+    uint32_t bytes[SOME];
+    const char *wrong = NULL;
+    uint32_t count = tbus_observe_some(o, messages, SOME, bytes, &seq);
+    for (uint32_t i = 0; i < count && !wrong; i++)
+        wrong = judge(run, seen, messages + (size_t)i * TBUS_OBSERVE_STRIDE / 8, bytes[i], seq + i);
+    t->copies += count;
+    t->together += count;
+    return wrong;
+}
+
 static const char *observe(run_t *run, uint64_t copies, tally_t *t)
 {
     tbus_observer_t o;
-    uint64_t message[WORDS_MAX], seq, lost, last[PUBLISHERS_MAX] = {0};
+    uint64_t message[WORDS_MAX], seq, lost;
     size_t bytes;
+    const char *wrong = NULL;
     tbus_observer_join(&run->ring, TBUS_FROM_OLDEST, &o, NULL);
-    uint64_t expected = o.seq;
-    for (uint64_t until = 0; t->copies < copies;) {
-        if (t->copies == until) {
+    seen_t seen = {.expected = o.seq};
+    for (uint64_t until = 0; t->copies < copies && !wrong;) {
+        if (t->copies >= until) {
             stand_still(run);
             t->standstills++;
             until += LAPS_BETWEEN * run->world.slots;
         }
         int got = tbus_observe(&o, message, &bytes, &seq, &lost);
-        expected += lost;
+        seen.expected += lost;
         t->lost += lost;
         t->laps += lost > 0;
         if (got < 0 || tbus_load_relaxed_u32(&run->faults))
@@ -165,19 +202,14 @@ static const char *observe(run_t *run, uint64_t copies, tally_t *t)
             sched_yield();
             continue;
         }
-        uint64_t index = message[0] >> 56, number = message[0] << 8 >> 8;
-        if (index >= run->world.publishers || !whole(&run->world, message, bytes))
-            return "a torn message was shown";
-        if (seq != expected)
-            return "the number of messages lost is wrong";
-        if (run->world.publishers == 1 ? number != seq - FIRST_SEQ
-                                       : last[index] && number <= last[index])
-            return "another message was shown than the one of that sequence";
-        last[index] = number;
-        expected++;
         t->copies++;
+        wrong = judge(run, &seen, message, bytes, seq);
+        if (!wrong)
+            wrong = observe_some(run, &o, &seen, t);
     }
-    return t->laps == 0 ? "nobody was lapped" : NULL;
+    if (wrong)
+        return wrong;
+    return t->laps == 0 ? "nobody was lapped" : t->together == 0 ? "none came together" : NULL;
 }
 
 static void lap(world_t world, uint64_t copies)
@@ -202,12 +234,11 @@ static void lap(world_t world, uint64_t copies)
     for (uint32_t i = 0; i < world.publishers; i++)
         pthread_join(threads[i], NULL);
     print_message(
-        "  %s, %u slots, messages of up to %u bytes: %llu copies whole, lapped %llu times (%llu "
-        "standstills), "
-        "%llu messages lost; %.2f million copies a second\n",
+        "  %s, %u slots, messages of up to %u bytes: %llu copies whole, %llu of them with others, "
+        "lapped %llu times (%llu standstills), %llu messages lost; %.2f million copies a second\n",
         tbus_ring_kind_name(world.kind), world.slots, world.words * 8, (unsigned long long)t.copies,
-        (unsigned long long)t.laps, (unsigned long long)t.standstills, (unsigned long long)t.lost,
-        (double)t.copies / s / 1e6);
+        (unsigned long long)t.together, (unsigned long long)t.laps,
+        (unsigned long long)t.standstills, (unsigned long long)t.lost, (double)t.copies / s / 1e6);
     test_ring_destroy(&run.ring);
     if (wrong)
         fail_msg("%s", wrong);

@@ -30,6 +30,7 @@
  * unchecked: tbus_journal_writer_append_session
  * unchecked: tbus_loop_run
  * unchecked: tbus_observe
+ * unchecked: tbus_observe_some
  * unchecked: tbus_outlet_flush
  * unchecked: tbus_outlet_front
  * unchecked: tbus_outlet_keep
@@ -392,6 +393,8 @@ static void bad_calls_on_the_journal(things_t *t)
     ROW(-EINVAL, tbus_history_open(NULL, "/tmp", "md", &oldest, NULL, &t->err));
     ROW(-ENOENT, tbus_history_open(NULL, "/nowhere/at/all", "md", &oldest, &history, &t->err));
     ROW(-EINVAL, tbus_history_next(NULL, &word, 8, &bytes, &word, &word, &t->err));
+    tbus_history_batch_t batch = {.into = &word, .capacity = sizeof word};
+    ROW(-EINVAL, tbus_history_next_batch(NULL, &batch, &t->err));
     tbus_history_close(NULL);
     tbus_soup_t *soup = NULL;
     const tbus_soup_options_t long_user = {.user = "seven77"};

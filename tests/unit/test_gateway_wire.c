@@ -27,6 +27,7 @@ static size_t encode(const char *type, const void *message, size_t bytes)
     assert_non_null(wire);
     memset(out, 0xee, sizeof out);
     assert_int_equal(wire->encode(message, bytes, out, &out_bytes), 0);
+    assert_true(out_bytes <= bytes + wire->grows_bytes); /* who has no more room relies on it */
     assert_int_equal(out[out_bytes], 0xee);
     return out_bytes;
 }

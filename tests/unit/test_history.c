@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Following a topic from a place on, through journal and ring: each step by itself. Many joiners at
- * once, beside a bus that runs: tests/stress/test_history_joins.c. */
+/* Following a topic from a place on, through journal and ring: each step by itself, asked for
+ * message by message, and for as many as are there. Many joiners at once, beside a bus that runs:
+ * tests/stress/test_history_joins.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +25,16 @@
 
 #define SLOTS 64u
 
+#define HISTORIES 9u /* that are open at a time */
+
+/* What a history has handed out at once, and the test has not looked at yet. */
+typedef struct ahead {
+    const tbus_history_t *history;
+    tbus_history_batch_t batch;
+    uint32_t at;
+    _Alignas(8) unsigned char room[TBUS_HISTORY_BATCH_MAX * TBUS_HISTORY_STRIDE];
+} ahead_t;
+
 typedef struct fixture {
     scratch_t *scratch;
     tbus_bus_t bus;
@@ -34,6 +45,8 @@ typedef struct fixture {
     uint64_t seq;
     size_t bytes;
     uint64_t lost; /* since it was last set to 0 */
+    bool together; /* messages are asked for as many as are there */
+    ahead_t ahead[HISTORIES];
 } fixture_t;
 
 static int set_up(void **state)
@@ -54,6 +67,13 @@ static int set_up(void **state)
         tbus_ring_reserve(&f->bus.rings[0], TBUS_RECORDER_NAME, TBUS_FOLLOWER, NULL) < 0)
         return -1;
     return tbus_publisher_join(&f->bus.rings[0], 7, &f->out, NULL);
+}
+
+static int set_up_together(void **state)
+{
+    int code = set_up(state);
+    ((fixture_t *)*state)->together = true;
+    return code;
 }
 
 static int tear_down(void **state)
@@ -116,7 +136,47 @@ static tbus_history_t *follow(fixture_t *f, tbus_bus_t *bus, const char *journal
     if (tbus_history_open(bus, journal, topic, &from, &h, &err) != 0)
         fail_msg("%s", err.text);
     f->lost = 0;
+    for (unsigned i = 0; i < HISTORIES; i++)
+        if (f->ahead[i].history == h)
+            f->ahead[i].history = NULL; /* of one that was closed, in the same memory */
     return h;
+}
+
+static ahead_t *ahead_of(fixture_t *f, const tbus_history_t *h)
+{
+    for (unsigned i = 0; i < HISTORIES; i++) {
+        ahead_t *a = &f->ahead[i];
+        if (!a->history) {
+            a->history = h;
+            a->batch = (tbus_history_batch_t){.into = a->room, .capacity = sizeof a->room};
+            a->at = 0;
+        }
+        if (a->history == h)
+            return a;
+    }
+    fail_msg("too many histories");
+    return NULL;
+}
+
+/* The next of those that were handed out together. As tbus_history_next. */
+static int next_together(fixture_t *f, tbus_history_t *h, uint64_t *out_lost)
+{
+    ahead_t *a = ahead_of(f, h);
+    int outcome = TBUS_HISTORY_MESSAGE;
+    if (a->at == a->batch.count) {
+        a->at = 0;
+        outcome = tbus_history_next_batch(h, &a->batch, NULL);
+        assert_true(outcome == TBUS_HISTORY_MESSAGE ? a->batch.count >= 1 : a->batch.count == 0);
+        *out_lost = a->batch.lost;
+    }
+    if (outcome != TBUS_HISTORY_MESSAGE)
+        return outcome;
+    f->seq = a->batch.first_seq + a->at;
+    f->bytes = a->batch.bytes[a->at];
+    assert_true(f->bytes <= TBUS_HISTORY_STRIDE || a->batch.count == 1);
+    memcpy(f->message, a->room + (size_t)a->at * TBUS_HISTORY_STRIDE, f->bytes);
+    a->at++;
+    return outcome;
 }
 
 static int next(fixture_t *f, tbus_history_t *h)
@@ -124,8 +184,9 @@ static int next(fixture_t *f, tbus_history_t *h)
     uint64_t lost = 0;
     int outcome;
     do {
-        outcome =
-            tbus_history_next(h, f->message, sizeof f->message, &f->bytes, &f->seq, &lost, NULL);
+        outcome = f->together ? next_together(f, h, &lost)
+                              : tbus_history_next(h, f->message, sizeof f->message, &f->bytes,
+                                                  &f->seq, &lost, NULL);
         f->lost += outcome >= 0 ? lost : 0;
     } while (outcome == TBUS_HISTORY_BUSY);
     return outcome;
@@ -379,6 +440,48 @@ static void too_little_room_is_refused_and_the_message_comes_again(void **state)
     tbus_history_close(h);
 }
 
+static void many_messages_come_together_from_the_ring_and_from_the_journal(void **state)
+{
+    fixture_t *f = *state;
+    ahead_t a = {.batch = {.into = a.room, .capacity = sizeof a.room}};
+    start_recorder(f);
+    publish(f, 300);
+    record(f);
+    tbus_history_t *h = follow(f, &f->bus, f->scratch->journal, "md", TBUS_HISTORY_SEQ, 1);
+    for (uint64_t first = 1; first <= 300; first += a.batch.count) {
+        assert_int_equal(tbus_history_next_batch(h, &a.batch, NULL), TBUS_HISTORY_MESSAGE);
+        assert_int_equal(a.batch.first_seq, first);
+        assert_int_equal(a.batch.count, first + TBUS_HISTORY_BATCH_MAX > 300
+                                            ? 301 - first
+                                            : TBUS_HISTORY_BATCH_MAX);
+    }
+    assert_int_equal(tbus_history_next_batch(h, &a.batch, NULL), TBUS_HISTORY_NOTHING);
+    assert_true(is_live(h));
+    publish(f, 40);
+    assert_int_equal(tbus_history_next_batch(h, &a.batch, NULL), TBUS_HISTORY_MESSAGE);
+    assert_int_equal(a.batch.first_seq, 301);
+    assert_int_equal(a.batch.count, 40);
+    tbus_history_close(h);
+}
+
+static void a_batch_needs_room_for_all_and_for_the_longest(void **state)
+{
+    fixture_t *f = *state;
+    ahead_t a = {.batch = {.into = a.room, .capacity = sizeof a.room - 1}};
+    do_without_recorder(f);
+    publish(f, 3);
+    tbus_history_t *h = follow(f, &f->bus, NULL, "md", TBUS_HISTORY_OLDEST, 0);
+    assert_int_equal(tbus_history_next_batch(h, &a.batch, NULL), -EINVAL);
+    a.batch.capacity++;
+    a.batch.into = a.room + 4;
+    assert_int_equal(tbus_history_next_batch(h, &a.batch, NULL), -EINVAL);
+    assert_int_equal(tbus_history_next_batch(NULL, &a.batch, NULL), -EINVAL);
+    a.batch.into = a.room;
+    assert_int_equal(tbus_history_next_batch(h, &a.batch, NULL), TBUS_HISTORY_MESSAGE);
+    assert_int_equal(a.batch.count, 3);
+    tbus_history_close(h);
+}
+
 static void a_journal_of_another_run_and_a_topic_that_is_not_there_are_refused(void **state)
 {
     fixture_t *f = *state;
@@ -414,7 +517,8 @@ static void a_segment_is_held_while_it_is_read_and_not_when_live(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define ALONE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)  ALONE(name), cmocka_unit_test_setup_teardown(name, set_up_together, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(the_past_comes_from_the_journal_and_the_rest_from_the_ring),
         TEST(what_the_recorder_has_not_taken_yet_is_read_from_the_ring),
@@ -425,8 +529,10 @@ int main(void)
         TEST(a_journal_alone_is_read_to_its_end),
         TEST(a_hole_is_told_and_a_tomb_is_none),
         TEST(what_retention_removed_is_told_as_lost),
-        TEST(too_little_room_is_refused_and_the_message_comes_again),
-        TEST(a_journal_of_another_run_and_a_topic_that_is_not_there_are_refused),
+        ALONE(too_little_room_is_refused_and_the_message_comes_again),
+        ALONE(a_journal_of_another_run_and_a_topic_that_is_not_there_are_refused),
+        ALONE(many_messages_come_together_from_the_ring_and_from_the_journal),
+        ALONE(a_batch_needs_room_for_all_and_for_the_longest),
         TEST(a_segment_is_held_while_it_is_read_and_not_when_live),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,6 +86,99 @@ static void packets_are_full_and_hold_every_message_once(void **state)
     moldout_packets_destroy(&p);
 }
 
+/* A codec that takes every message but those that begin with 7, as it is. */
+static int copy_message(const void *message, size_t bytes, uint8_t *out, size_t *out_bytes)
+{
+    if (bytes && *(const uint8_t *)message == 7)
+        return -TBUS_EFORMAT;
+    memcpy(out, message, bytes);
+    *out_bytes = bytes;
+    return 0;
+}
+static const topic_wire_t as_it_is = {.grows_bytes = 3, .encode = copy_message};
+
+/* Messages from `seq` on that go into a run, at most `most`. */
+static gateway_stream_run_t run_of(uint64_t seq, uint32_t most)
+{
+    static _Alignas(8) unsigned char messages[TBUS_HISTORY_BATCH_MAX * TBUS_HISTORY_STRIDE];
+    static uint32_t bytes[TBUS_HISTORY_BATCH_MAX];
+    gateway_stream_run_t run = {.messages = messages, .bytes = bytes};
+    for (; run.count < most; run.count++) {
+        uint8_t message[64];
+        bytes[run.count] = (uint32_t)message_of(seq + run.count, message);
+        if (bytes[run.count] > TBUS_HISTORY_STRIDE)
+            break;
+        memcpy(messages + (size_t)run.count * TBUS_HISTORY_STRIDE, message, bytes[run.count]);
+    }
+    return run;
+}
+
+static void runs_of_messages_make_the_packets_that_single_ones_make(void **state)
+{
+    (void)state;
+    moldout_packets_t single, runs;
+    uint64_t seq = 1, random = 1;
+    unsigned encoded = 0;
+    assert_int_equal(moldout_packets_create(&single, 1, DATAGRAM_MAX, session, NULL), 0);
+    assert_int_equal(moldout_packets_create(&runs, 1, DATAGRAM_MAX, session, NULL), 0);
+    while (seq <= 5000) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+        gateway_stream_run_t run = run_of(seq, (random >> 33) % (TBUS_HISTORY_BATCH_MAX + 1));
+        uint32_t count = moldout_packets_encode(&runs, seq, &as_it_is, &run);
+        encoded += count;
+        if (count == 0) {
+            assert_int_equal(put(&runs, seq), MOLDOUT_PUT);
+            count = 1;
+        }
+        for (uint64_t until = seq + count; seq < until; seq++)
+            assert_int_equal(put(&single, seq), MOLDOUT_PUT);
+        if (random >> 60 == 0) {
+            moldout_packets_seal(&single);
+            moldout_packets_seal(&runs);
+        }
+        assert_int_equal(single.sealed, runs.sealed);
+        for (; runs.sent < runs.sealed; runs.sent++, single.sent++) {
+            assert_int_equal(moldout_packet(&single, single.sent)->bytes,
+                             moldout_packet(&runs, runs.sent)->bytes);
+            assert_memory_equal(moldout_packet_data(&single, single.sent),
+                                moldout_packet_data(&runs, runs.sent),
+                                moldout_packet(&runs, runs.sent)->bytes);
+        }
+    }
+    assert_true(encoded > 3000);
+    moldout_packets_destroy(&single);
+    moldout_packets_destroy(&runs);
+}
+
+static void what_is_kept_stays_until_a_message_is_sure_to_take_its_place(void **state)
+{
+    (void)state;
+    moldout_packets_t p;
+    static _Alignas(8) const unsigned char refused[TBUS_HISTORY_STRIDE] = {7};
+    static const uint32_t bytes = TBUS_HISTORY_STRIDE;
+    const gateway_stream_run_t run = {.messages = refused, .bytes = &bytes, .count = 1};
+    uint64_t seq = 1, next = 1;
+    assert_int_equal(moldout_packets_create(&p, 1, DATAGRAM_MAX, session, NULL), 0);
+    for (unsigned packets = 0; packets < p.slots; packets++, seq++) {
+        assert_int_equal(put(&p, seq), MOLDOUT_PUT);
+        send_all(&p, &next);
+    }
+    uint8_t oldest[DATAGRAM_MAX], copy[DATAGRAM_MAX];
+    uint32_t count;
+    size_t kept = moldout_packets_copy(&p, 1, 1, oldest, &count);
+    assert_true(kept > 0);
+    assert_int_equal(moldout_packets_encode(&p, seq, &as_it_is, &run), 0);
+    assert_false(p.open);
+    assert_int_equal(moldout_packets_copy(&p, 1, 1, copy, &count), kept);
+    assert_memory_equal(copy, oldest, kept);
+    /* and where every packet waits, nothing is taken */
+    p.sent -= p.slots;
+    gateway_stream_run_t more = run_of(seq, 8);
+    assert_int_equal(moldout_packets_encode(&p, seq, &as_it_is, &more), 0);
+    assert_false(p.open);
+    moldout_packets_destroy(&p);
+}
+
 static void a_row_that_nobody_sends_is_full_and_loses_nothing(void **state)
 {
     (void)state;
@@ -175,6 +268,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packets_are_full_and_hold_every_message_once),
+        cmocka_unit_test(runs_of_messages_make_the_packets_that_single_ones_make),
+        cmocka_unit_test(what_is_kept_stays_until_a_message_is_sure_to_take_its_place),
         cmocka_unit_test(a_row_that_nobody_sends_is_full_and_loses_nothing),
         cmocka_unit_test(what_fits_no_packet_is_not_taken),
         cmocka_unit_test(a_copy_begins_at_any_message_that_is_kept_and_has_what_was_asked),

@@ -110,6 +110,87 @@ who_joins_now_while_the_end_is_half_stored_gets_the_next_message_and_lost_none(v
                 }
 }
 
+/* Of each kind, at every place of the ring: some at once are what one after the other are, up to
+ * the first that is no short message. */
+static void some_messages_at_once_are_those_that_come_one_by_one(void **state)
+{
+    (void)state;
+    static const enum tbus_ring_kind kinds[] = {TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_SPSC};
+    for (unsigned k = 0; k < 3; k++)
+        for (unsigned before = 0; before < SLOTS; before++)
+            for (unsigned count = 0; count < 12; count++) {
+                tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){
+                    .kind = kinds[k], .slot_count = SLOTS, .msg_bytes_max = 300});
+                tbus_publisher_t p = test_publisher(&ring, 1);
+                unsigned char message[300] = {0};
+                publish(&p, before);
+                tbus_publisher_flush(&p);
+                tbus_observer_t one, some;
+                assert_int_equal(tbus_observer_join(&ring, TBUS_FROM_NOW, &one, NULL), 0);
+                some = one;
+                for (unsigned i = 0; i < count; i++) { /* 1 to 56 bytes, but for the last */
+                    memset(message, (int)i + 1, sizeof message);
+                    assert_int_equal(tbus_publish_try(&p, message, i == 9 ? 57 : 1 + (i * 11) % 56),
+                                     TBUS_PUBLISHED);
+                }
+                unsigned char together[10][TBUS_OBSERVE_STRIDE];
+                uint64_t copy[64], seq, lost, first = 0;
+                uint32_t bytes[10];
+                size_t single;
+                unsigned expected = count < 9 ? count : 9;
+                assert_int_equal(tbus_observe_some(&some, together, 10, bytes, &first), expected);
+                for (unsigned i = 0; i < expected; i++) {
+                    assert_int_equal(tbus_observe(&one, copy, &single, &seq, &lost), 1);
+                    assert_int_equal(bytes[i], single);
+                    assert_int_equal(first + i, seq);
+                    assert_memory_equal(together[i], copy, single);
+                }
+                assert_int_equal(some.position, one.position);
+                assert_int_equal(some.seq, one.seq);
+                test_ring_destroy(&ring);
+            }
+}
+
+static void some_messages_at_once_are_none_where_one_is_lost_or_was_never_complete(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST);
+    tbus_publisher_t p = test_publisher(&ring, 1);
+    unsigned char together[SLOTS][TBUS_OBSERVE_STRIDE];
+    uint64_t copy[8], seq, lost;
+    uint32_t bytes[SLOTS];
+    size_t single;
+    tbus_observer_t o;
+    publish(&p, 4);
+    tbus_publisher_flush(&p);
+    assert_int_equal(tbus_observer_join(&ring, TBUS_FROM_OLDEST, &o, NULL), 0);
+    tbus_observer_t as_before = o;
+    publish(&p, SLOTS); /* what it stands on was written over */
+    assert_int_equal(tbus_observe_some(&o, together, SLOTS, bytes, &seq), 0);
+    assert_memory_equal(&o, &as_before, sizeof o);
+    assert_int_equal(tbus_observe(&o, copy, &single, &seq, &lost), 1);
+    assert_true(lost >= 4);
+    assert_int_equal(copy[0], seq);
+    uint32_t count = tbus_observe_some(&o, together, SLOTS, bytes, &seq);
+    assert_int_equal(seq + count, p.seq);
+    for (uint32_t i = 0; i < count; i++)
+        assert_memory_equal(together[i], &(uint64_t){seq + i}, 8);
+    test_ring_destroy(&ring);
+    ring = make_ring(TBUS_BROADCAST_MP);
+    p = test_publisher(&ring, 1);
+    assert_int_equal(tbus_observer_join(&ring, TBUS_FROM_NOW, &o, NULL), 0);
+    publish(&p, 2);
+    assert_non_null(tbus_claim_try(&p));
+    tbus_abort(&p);
+    publish(&p, 2);
+    assert_int_equal(tbus_observe_some(&o, together, SLOTS, bytes, &seq), 2);
+    assert_int_equal(tbus_observe_some(&o, together, SLOTS, bytes, &seq), 0); /* a tomb */
+    assert_int_equal(tbus_observe(&o, copy, &single, &seq, &lost), 1);
+    assert_int_equal(o.tombs, 1);
+    assert_int_equal(tbus_observe_some(&o, together, SLOTS, bytes, &seq), 1);
+    test_ring_destroy(&ring);
+}
+
 static void where_neither_the_header_nor_a_slot_tells_the_end_nobody_joins(void **state)
 {
     (void)state;
@@ -257,6 +338,8 @@ int main(void)
         cmocka_unit_test(an_observer_never_goes_back_behind_where_it_was),
         cmocka_unit_test(
             who_joins_now_while_the_end_is_half_stored_gets_the_next_message_and_lost_none),
+        cmocka_unit_test(some_messages_at_once_are_those_that_come_one_by_one),
+        cmocka_unit_test(some_messages_at_once_are_none_where_one_is_lost_or_was_never_complete),
         cmocka_unit_test(where_neither_the_header_nor_a_slot_tells_the_end_nobody_joins),
         cmocka_unit_test(the_oldest_message_is_one_however_far_the_ring_is),
         cmocka_unit_test(tombs_are_counted_apart_from_losses),

@@ -40,6 +40,16 @@ int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from,
 int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *out_seq,
                  uint64_t *out_lost);
 
+/* Copy the next messages, up to `count` of them, of which none is longer than 56 bytes: message i
+ * to `into` + i * TBUS_OBSERVE_STRIDE (8-byte aligned), with out_bytes[i] bytes. *out_seq: of the
+ * first; the others follow one another. Returns how many. 0: none, and nothing has changed: there
+ * is none yet, or the next one is longer, a tomb or lost, which tbus_observe tells. Whether any was
+ * overwritten meanwhile is asked once for all of them, so each costs a fraction of a
+ * tbus_observe. Behind the last message everything up to its stride is undefined. */
+#define TBUS_OBSERVE_STRIDE 56u
+uint32_t tbus_observe_some(tbus_observer_t *o, void *into, uint32_t count, uint32_t *out_bytes,
+                           uint64_t *out_seq);
+
 #ifdef __cplusplus
 }
 #endif
