@@ -71,6 +71,8 @@ typedef struct subscribe {
     soup_audit_t *audit;
     uint64_t first, last; /* messages that were handed on; 0: none */
     uint64_t received;
+    uint64_t empty_seq;        /* of a message without bytes that may be the last; 0 */
+    uint64_t left_out;         /* of the file: messages without bytes that are not its end */
     uint64_t gap_from, gap_to; /* the first gap; 0: none */
     uint64_t enough_ns;        /* when the last one of --count came */
     bool ended;                /* the session has */
@@ -136,21 +138,43 @@ static void say_text(subscribe_t *s, const uint8_t *text, size_t bytes)
     line_end(&line);
 }
 
-static void print_message(subscribe_t *s, const tbus_soup_event_t *event)
+static void print_tick(const subscribe_t *s, const char *type, uint64_t sequence,
+                       const void *message, size_t bytes)
+{
+    if (!s->raw || s->json)
+        (s->json ? message_text_json : message_text_words)(stdout, type, sequence, message, bytes,
+                                                           NULL);
+}
+
+static void print_message(const subscribe_t *s, const tbus_soup_event_t *event)
 {
     static _Alignas(8) uint8_t tick[TICK_LEN_MAX];
     size_t bytes;
-    const char *type = "tick";
-    const void *message = tick;
-    if (event->bytes == 0) {
-        itch_end_mark(0, (tick_t *)(void *)tick, &bytes);
-    } else if (itch_decode(event->data, event->bytes, (tick_t *)(void *)tick, &bytes) < 0) {
-        type = "no ITCH"; /* shown as hex digits */
-        message = event->data;
-        bytes = event->bytes;
+    if (itch_decode(event->data, event->bytes, (tick_t *)(void *)tick, &bytes) < 0)
+        print_tick(s, "no ITCH", event->sequence, event->data, event->bytes); /* in hex digits */
+    else
+        print_tick(s, "tick", event->sequence, tick, bytes);
+}
+
+/* A message without bytes that came last is the end mark of the file that is fed over there if the
+ * session ends behind it, and else a message, which a file cannot have. Below 0: it cannot go
+ * on. */
+static int settle_empty(subscribe_t *s, bool session_ends)
+{
+    tbus_soup_event_t event = {.sequence = s->empty_seq, .data = (const uint8_t *)"", .bytes = 0};
+    tick_t mark;
+    size_t bytes;
+    if (s->empty_seq == 0)
+        return 0;
+    s->empty_seq = 0;
+    if (!session_ends) {
+        s->left_out += s->file != NULL;
+        print_message(s, &event);
+        return 0;
     }
-    (s->json ? message_text_json : message_text_words)(stdout, type, event->sequence, message,
-                                                       bytes, NULL);
+    itch_end_mark(0, &mark, &bytes);
+    print_tick(s, "tick", event.sequence, &mark, bytes);
+    return s->file ? binaryfile_writer_append(s->file, event.data, 0, &s->error) : 0;
 }
 
 static bool has_enough(const subscribe_t *s)
@@ -161,8 +185,8 @@ static bool has_enough(const subscribe_t *s)
 /* Below 0: it cannot go on. */
 static int on_message(subscribe_t *s, const tbus_soup_event_t *event)
 {
-    int code = 0;
-    if (s->audit)
+    int code = settle_empty(s, false);
+    if (code == 0 && s->audit)
         code = soup_audit_message(s->audit, event->sequence, event->data, event->bytes);
     if (code < 0)
         return tbus_fail(&s->error, code, "no memory for the digests");
@@ -172,10 +196,12 @@ static int on_message(subscribe_t *s, const tbus_soup_event_t *event)
         return tbus_fail(&s->error, -TBUS_EFORMAT,
                          "message %" PRIu64 " came after %" PRIu64 ": the order is wrong",
                          event->sequence, s->last);
-    if (s->file)
-        code = binaryfile_writer_append(s->file, event->data, event->bytes, &s->error);
-    if (!s->raw || s->json)
+    if (event->bytes == 0)
+        s->empty_seq = event->sequence;
+    else
         print_message(s, event);
+    if (s->file && event->bytes)
+        code = binaryfile_writer_append(s->file, event->data, event->bytes, &s->error);
     if (!s->first)
         s->first = event->sequence;
     s->last = event->sequence;
@@ -221,6 +247,7 @@ static bool on_event(subscribe_t *s, int outcome, const tbus_soup_event_t *event
         return true;
     case TBUS_SOUP_ENDED:
         s->ended = true;
+        settle_empty(s, true);
         return false;
     case TBUS_SOUP_REFUSED:
         tbus_fail(&s->error, -TBUS_ENOTFOUND, "the connection was lost, and now %s", event->why);
@@ -369,6 +396,11 @@ static int finish(subscribe_t *s)
         verdict = soup_audit_verdict(s->audit, last);
     wipe_progress(s);
     print_result(s, s->audit ? &verdict : NULL);
+    if (s->left_out)
+        outcome_note(s->verb,
+                     "%" PRIu64 " messages without bytes are not in %s: in a BinaryFILE they would "
+                     "be its end",
+                     s->left_out, s->raw);
     int code = outcome_printed(s->verb);
     if (binaryfile_writer_close(s->file, &s->error) < 0 || s->error.code < 0)
         code = outcome_failed(s->verb, "%s", s->error.text);
@@ -393,6 +425,7 @@ static int subscribe(subscribe_t *s)
         watch_signal(SIGINT);
         watch_signal(SIGTERM);
         receive(s);
+        settle_empty(s, false);
         code = finish(s);
     }
     binaryfile_writer_close(s->file, NULL);

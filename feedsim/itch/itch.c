@@ -104,7 +104,7 @@ static inline void put_body(tick_t *out, uint8_t type, const uint8_t *body, size
 
 static int decode_unknown(const uint8_t *m, size_t bytes, tick_t *out, size_t *out_bytes)
 {
-    if (bytes == 0 || lengths[m[0]] != 0)
+    if (bytes != 0 && lengths[m[0]] != 0)
         return -TBUS_EFORMAT;
     if (bytes > ITCH_MESSAGE_MAX)
         return -TBUS_ETOOBIG;
@@ -244,7 +244,7 @@ bool itch_tick_valid(const tick_t *t, size_t bytes)
     if (t->type == TICK_END_MARK)
         return body == 0;
     if (t->type == TICK_RUNT)
-        return body >= 1 && body <= ITCH_MESSAGE_MAX;
+        return body <= ITCH_MESSAGE_MAX;
     return body <= ITCH_MESSAGE_MAX - TICK_ITCH_HEADER;
 }
 

@@ -14,7 +14,8 @@
  *    one of the 23 types, of another length    refused: the stream cannot be trusted from here on
  *    unknown type, header complete             TICK_BODY_OFFSET + bytes after the header, verbatim
  *    unknown type, shorter than the header,    TICK_RUNT: TICK_BODY_OFFSET + all its bytes,
- *      or one whose type byte is a TICK_ mark    verbatim; no time, locate 0
+ *      without bytes, or one whose type byte     verbatim; no time, locate 0
+ *      is a TICK_ mark
  *
  * Framing (BinaryFILE, MoldUDP64, SoupBinTCP) is done elsewhere. No state, no allocation: any
  * thread. On the data path: feedsim/itch/binaryfile.h -> here -> tickbus/msg/tick.h.
@@ -38,8 +39,8 @@ extern "C" {
 /* Decode one message of `bytes` bytes. `out`: a buffer of TICK_LEN_MAX bytes, or of sizeof(tick_t)
  * when no unknown message longer than TICK_BODY_MAX + TICK_ITCH_HEADER can come. The first
  * sizeof(tick_t) bytes are always written, unused ones with zeros; `intended` holds the locate and
- * time 0. Returns 0; -TBUS_EFORMAT: a known type with a wrong length, or no bytes at all;
- * -TBUS_ETOOBIG: longer than ITCH_MESSAGE_MAX. Nothing is written then. Hot. */
+ * time 0. Returns 0; -TBUS_EFORMAT: a known type with a wrong length; -TBUS_ETOOBIG: longer than
+ * ITCH_MESSAGE_MAX. Nothing is written then. Hot. */
 int itch_decode(const uint8_t *message, size_t bytes, tick_t *out, size_t *out_bytes);
 
 /* The same of a message of one of the 23 types, with its length: the tick has sizeof(tick_t) bytes.
@@ -47,7 +48,7 @@ int itch_decode(const uint8_t *message, size_t bytes, tick_t *out, size_t *out_b
 bool itch_decode_known(const uint8_t *message, size_t bytes, tick_t *out);
 
 /* The exact inverse. `bytes`: of the tick. `out_message`: ITCH_MESSAGE_MAX bytes. An end mark gives
- * 0 bytes, which in BinaryFILE framing is the end marker that it came from. Returns 0, or
+ * 0 bytes as well, which in BinaryFILE framing is the end marker that it came from. Returns 0, or
  * -TBUS_EFORMAT: no such tick comes from decode (length does not fit its type). */
 int itch_encode(const tick_t *tick, size_t bytes, uint8_t *out_message, size_t *out_bytes);
 

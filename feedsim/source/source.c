@@ -67,16 +67,26 @@ int feed_source_make_tick(feed_source_t *source, uint64_t *last_event_ns, uint64
                           const uint8_t *data, size_t bytes, tick_t *buffer, size_t *out_bytes)
 {
     source->time_ns = FEED_TIME_NONE;
-    if (bytes == 0) {
-        itch_end_mark(*last_event_ns, buffer, out_bytes);
-        feed_source_count_mark(source, TICK_END_MARK);
-    } else if (itch_decode(data, bytes, buffer, out_bytes) < 0) {
+    if (itch_decode(data, bytes, buffer, out_bytes) < 0)
         return -TBUS_EFORMAT;
-    } else {
-        feed_source_count(source, data[0], bytes);
-        if (__builtin_expect(buffer->type != TICK_RUNT, 1))
-            source->time_ns = *last_event_ns = tick_event_ns(buffer);
-    }
+    feed_source_count(source, itch_tick_type(buffer, *out_bytes), bytes);
+    if (__builtin_expect(buffer->type != TICK_RUNT, 1))
+        source->time_ns = *last_event_ns = tick_event_ns(buffer);
+    source->seq = sequence;
+    return FEED_SOURCE_TICK;
+}
+
+int feed_source_put_empty(feed_source_t *source, uint64_t *last_event_ns, bool session_ends,
+                          tick_t *buffer, size_t *out_bytes)
+{
+    uint64_t sequence = source->empty_seq;
+    source->empty_seq = 0;
+    if (!session_ends)
+        return feed_source_make_tick(source, last_event_ns, sequence, (const uint8_t *)"", 0,
+                                     buffer, out_bytes);
+    source->time_ns = FEED_TIME_NONE;
+    itch_end_mark(*last_event_ns, buffer, out_bytes);
+    feed_source_count_mark(source, TICK_END_MARK);
     source->seq = sequence;
     return FEED_SOURCE_TICK;
 }

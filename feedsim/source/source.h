@@ -119,6 +119,7 @@ struct feed_source {
     uint64_t messages;           /* handed out so far; a mark is not one */
     /* of the last tick: as it was recorded in a journal, as the server numbers it, or from 1 */
     uint64_t seq;
+    uint64_t empty_seq; /* of a message without bytes that is held (feed_source_hold_empty); 0 */
     feed_source_malformed_t malformed;
     tbus_error_t error;
     /* with FEED_SOURCE_END: code 0, or why there is no more than that, which is no error */
@@ -232,9 +233,9 @@ static inline void feed_source_count_batch(feed_source_t *source, const tick_t *
     source->time_ns = tick_event_ns(last);
 }
 
-/* For the kinds of source that have numbered messages: message `sequence` as the next tick; without
- * bytes it is the end mark of the file that is fed over there. `last_event_ns`: of the messages
- * before it. FEED_SOURCE_TICK; -TBUS_EFORMAT: it is no ITCH 5.0, and nothing has changed. */
+/* For the kinds of source that have numbered messages: message `sequence` as the next tick.
+ * `last_event_ns`: of the messages before it. FEED_SOURCE_TICK; -TBUS_EFORMAT: it is no ITCH 5.0,
+ * and nothing has changed. */
 int feed_source_make_tick(feed_source_t *source, uint64_t *last_event_ns, uint64_t sequence,
                           const uint8_t *data, size_t bytes, tick_t *buffer, size_t *out_bytes);
 
@@ -251,6 +252,19 @@ int feed_source_put_malformed(feed_source_t *source, const char *from, uint64_t 
 int feed_source_put_message(feed_source_t *source, const char *from, uint64_t *last_event_ns,
                             uint64_t sequence, const uint8_t *data, size_t bytes, tick_t *buffer,
                             size_t *out_bytes);
+
+/* For the same: a message without bytes, which is the end mark of the file that is fed over there
+ * if the session ends behind it, and else a message like others. So it is held until what comes
+ * next is known, and put before that: requires that none is held, and that whatever comes next is
+ * handed out behind feed_source_put_empty. */
+static inline void feed_source_hold_empty(feed_source_t *source, uint64_t sequence)
+{
+    source->empty_seq = sequence;
+}
+
+/* The one that is held, as the next tick. What `next` returns. */
+int feed_source_put_empty(feed_source_t *source, uint64_t *last_event_ns, bool session_ends,
+                          tick_t *buffer, size_t *out_bytes);
 
 /* How many, as it is shown. */
 static inline feed_source_counter_t feed_source_malformed_counter(const feed_source_t *source)

@@ -266,13 +266,27 @@ static int put_message(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
                                      event->data, event->bytes, buffer, out_bytes);
 }
 
+/* The message without bytes that is held; what has come behind it is told next. */
+static int put_empty(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
+{
+    bool ends = s->event_held && s->event.kind == MOLD_EVENT_END;
+    return feed_source_put_empty(&s->base, &s->last_event_ns, ends, buffer, out_bytes);
+}
+
 /* The event at hand as a tick; FEED_SOURCE_LATER: it is none. */
 static int tell(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
 {
     const mold_event_t *event = &s->event;
+    if (__builtin_expect(s->base.empty_seq != 0, 0)) {
+        s->event_held = true;
+        return put_empty(s, buffer, out_bytes);
+    }
     switch (event->kind) {
     case MOLD_EVENT_MESSAGE:
-        return put_message(s, buffer, out_bytes);
+        if (__builtin_expect(event->bytes != 0, 1))
+            return put_message(s, buffer, out_bytes);
+        feed_source_hold_empty(&s->base, event->sequence);
+        return FEED_SOURCE_LATER;
     case MOLD_EVENT_GAP:
         want_snapshot(s);
         return put_gap(s, buffer, out_bytes, event->sequence, event->last);
@@ -401,6 +415,8 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
     if (__builtin_expect(s->ended, 0))
         return FEED_SOURCE_END;
     if (__builtin_expect(heals_now(s), 0)) {
+        if (self->empty_seq)
+            return put_empty(s, buffer, out_bytes);
         code = s->heal == HEAL_ENDS ? finish_heal(s, buffer, out_bytes)
                                     : begin_heal(s, buffer, out_bytes);
         if (code != FEED_SOURCE_LATER)
@@ -416,7 +432,9 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
             if ((code = tell(s, buffer, out_bytes)) != FEED_SOURCE_LATER)
                 return code;
     } while (step(s));
-    return s->lost ? fail_lost(s) : FEED_SOURCE_LATER;
+    if (__builtin_expect(s->lost == 0, 1))
+        return FEED_SOURCE_LATER;
+    return self->empty_seq ? put_empty(s, buffer, out_bytes) : fail_lost(s);
 }
 
 /* Up to `count` messages of the datagram at hand. 0: what comes next is none of a known type, or
@@ -456,7 +474,9 @@ static uint32_t next_batch(feed_source_t *self, tick_t *ticks, uint32_t count,
     source_mold_t *s = (source_mold_t *)self;
     uint32_t made = 0;
     uint64_t bytes = 0;
-    if (__builtin_expect(s->snapshot_comes || s->ended || self->error.code != 0 || heals_now(s), 0))
+    if (__builtin_expect(s->snapshot_comes || s->ended || self->error.code != 0 || heals_now(s) ||
+                             self->empty_seq != 0,
+                         0))
         return 0;
     while (made < count && !s->event_held) {
         uint32_t more = take_run(s, &ticks[made], count - made, &bytes);

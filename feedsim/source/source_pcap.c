@@ -36,6 +36,9 @@ typedef struct source_pcap {
     stream_t lines[STREAMS_GROUPS_MAX];
     mold_receiver_t *receiver; /* NULL: the packets have no sequences */
     bool flushed;
+    bool event_held; /* it is told next */
+    mold_event_t event;
+    uint64_t empty_ns;    /* when the message without bytes that is held was captured */
     bool by_capture;      /* times are those of capture, since the midnight before the first */
     uint64_t midnight_ns; /* of the first; by_capture */
     uint64_t latest_ns;   /* by_capture: times do not go back */
@@ -200,20 +203,52 @@ static int end(source_pcap_t *s)
     return FEED_SOURCE_END;
 }
 
+/* The message without bytes that is held, before `event`, which is told next; NULL: all was. */
+static int put_empty(source_pcap_t *s, const mold_event_t *event, tick_t *buffer, size_t *out_bytes)
+{
+    bool ends = event && event->kind == MOLD_EVENT_END;
+    s->event_held = event != NULL;
+    int code = feed_source_put_empty(&s->base, &s->last_event_ns, ends, buffer, out_bytes);
+    set_time(s, s->empty_ns);
+    return code;
+}
+
+/* The event as a tick; FEED_SOURCE_LATER: it is none. */
+static int tell(source_pcap_t *s, tick_t *buffer, size_t *out_bytes)
+{
+    const mold_event_t *event = &s->event;
+    if (__builtin_expect(s->base.empty_seq != 0, 0))
+        return put_empty(s, event, buffer, out_bytes);
+    if (event->kind == MOLD_EVENT_GAP)
+        return on_gap(s, event, buffer, out_bytes);
+    if (event->kind != MOLD_EVENT_MESSAGE)
+        return FEED_SOURCE_LATER;
+    if (__builtin_expect(event->bytes != 0, 1))
+        return on_message(s, event->sequence, event->data, event->bytes, event->time_ns, buffer,
+                          out_bytes);
+    feed_source_hold_empty(&s->base, event->sequence);
+    s->empty_ns = event->time_ns;
+    return FEED_SOURCE_LATER;
+}
+
+static bool next_event(source_pcap_t *s)
+{
+    if (!s->event_held)
+        return mold_receiver_next(s->receiver, &s->event);
+    s->event_held = false;
+    return true;
+}
+
 static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
 {
     source_pcap_t *s = (source_pcap_t *)self;
-    mold_event_t event;
+    int code;
     if (__builtin_expect(self->error.code != 0, 0))
         return self->error.code;
     for (;;) {
-        while (mold_receiver_next(s->receiver, &event)) {
-            if (event.kind == MOLD_EVENT_MESSAGE)
-                return on_message(s, event.sequence, event.data, event.bytes, event.time_ns, buffer,
-                                  out_bytes);
-            if (event.kind == MOLD_EVENT_GAP)
-                return on_gap(s, &event, buffer, out_bytes);
-        }
+        while (next_event(s))
+            if ((code = tell(s, buffer, out_bytes)) != FEED_SOURCE_LATER)
+                return code;
         pcap_file_t *file = s->flushed ? NULL : first_file(s);
         if (file) {
             mold_receiver_take(s->receiver, file->line, file->datagram.payload,
@@ -222,7 +257,7 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
             mold_receiver_flush(s->receiver);
             s->flushed = true;
         } else {
-            return end(s);
+            return self->empty_seq ? put_empty(s, NULL, buffer, out_bytes) : end(s);
         }
     }
 }

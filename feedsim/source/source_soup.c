@@ -27,6 +27,9 @@ typedef struct source_soup {
     feed_source_t base;
     tbus_soup_t *soup;
     uint64_t last_event_ns;
+    bool held; /* `outcome` and `event` are not looked at yet */
+    int outcome;
+    tbus_soup_event_t event;
     feed_source_counter_t malformed; /* as it is shown */
     char server[SERVER_MAX];
 } source_soup_t;
@@ -78,17 +81,42 @@ static int fail(source_soup_t *s, int code, const char *what, uint64_t from, uin
                      s->server, what, from, to);
 }
 
+/* What comes next. A message without bytes was held until it is here, and goes before it. */
+static int next_outcome(source_soup_t *s)
+{
+    if (!s->held)
+        s->outcome = tbus_soup_next(s->soup, 0, &s->event, &s->base.error);
+    s->held = false;
+    return s->outcome;
+}
+
+/* Is that one which may be the last before the end? */
+static bool is_last_word(int outcome)
+{
+    return outcome != TBUS_SOUP_NOTHING && outcome != TBUS_SOUP_OTHER &&
+           outcome != TBUS_SOUP_TEXT && outcome != TBUS_SOUP_LOST && outcome != TBUS_SOUP_RESUMED;
+}
+
 static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
 {
     source_soup_t *s = (source_soup_t *)self;
-    tbus_soup_event_t event;
+    const tbus_soup_event_t *event = &s->event;
     if (__builtin_expect(self->error.code != 0, 0))
         return self->error.code;
     for (;;) {
-        switch (tbus_soup_next(s->soup, 0, &event, &self->error)) {
+        int outcome = next_outcome(s);
+        if (__builtin_expect(self->empty_seq != 0, 0) && is_last_word(outcome)) {
+            s->held = true;
+            return feed_source_put_empty(self, &s->last_event_ns, outcome == TBUS_SOUP_ENDED,
+                                         buffer, out_bytes);
+        }
+        switch (outcome) {
         case TBUS_SOUP_MESSAGE:
-            return feed_source_put_message(self, s->server, &s->last_event_ns, event.sequence,
-                                           event.data, event.bytes, buffer, out_bytes);
+            if (__builtin_expect(event->bytes != 0, 1))
+                return feed_source_put_message(self, s->server, &s->last_event_ns, event->sequence,
+                                               event->data, event->bytes, buffer, out_bytes);
+            feed_source_hold_empty(self, event->sequence);
+            break;
         case TBUS_SOUP_NOTHING:
             return FEED_SOURCE_LATER;
         case TBUS_SOUP_ENDED:
@@ -96,11 +124,11 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
             return FEED_SOURCE_END;
         case TBUS_SOUP_GAP: /* books without them would be wrong */
             return fail(s, -TBUS_ETRUNCATED, "does not have all of the session any more",
-                        event.sequence, event.last);
+                        event->sequence, event->last);
         case TBUS_SOUP_REFUSED:
             return tbus_fail(&self->error, -TBUS_ENOTFOUND,
                              "the connection was lost, and now %s; what came before was delivered",
-                             event.why);
+                             event->why);
         case TBUS_SOUP_OTHER:
         case TBUS_SOUP_TEXT:
         case TBUS_SOUP_LOST:

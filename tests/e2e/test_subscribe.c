@@ -199,7 +199,7 @@ static void messages_are_printed_as_tap_prints_them(void **state)
 static size_t odd_message(uint64_t sequence, void *context, uint8_t *to)
 {
     if (sequence == 1)
-        return 0; /* the end mark of a feed file */
+        return 0; /* one without bytes, and not the last */
     if (sequence == 3)
         return add_order(sequence, context, to) - 1;
     memcpy(to, "?unknown type", 13);
@@ -215,13 +215,33 @@ static void what_is_no_itch_is_shown_all_the_same(void **state)
     script.greeting = "hello\033[2J";
     start(f, &script, NULL);
     assert_int_equal(SUBSCRIBE(f, "--json"), 0);
-    assert_says(f->run.out, "\"seq\":1,");
+    assert_says(f->run.out, "\"seq\":1,\"type\":\"runt\"");
     assert_says(f->run.out, "\"seq\":2,\"type\":\"?\"");
     assert_says(f->run.out, "410007"); /* hex digits */
     assert_says(f->run.err, "the server says: hello?[2J\n");
     assert_int_equal(SUBSCRIBE(f, "--raw", "-", "--count", "2"), 0);
-    assert_int_equal(f->run.out_bytes, 2 + 2 + 13);
-    assert_memory_equal(f->run.out, "\0\0\0\x0d?unknown type", 17);
+    assert_int_equal(f->run.out_bytes, 2 + 13); /* or the file would end before it */
+    assert_memory_equal(f->run.out, "\0\x0d?unknown type", 15);
+    assert_says(f->run.err, "1 messages without bytes are not in -");
+}
+
+static size_t marked_message(uint64_t sequence, void *context, uint8_t *to)
+{
+    return sequence == 2 ? 0 : odd_message(2, context, to);
+}
+
+static void an_end_mark_is_the_message_without_bytes_behind_which_the_session_ends(void **state)
+{
+    fixture_t *f = *state;
+    soup_fake_script_t script = usual;
+    script.message = marked_message;
+    script.messages = 2;
+    start(f, &script, NULL);
+    assert_int_equal(SUBSCRIBE(f, "--json"), 0);
+    assert_says(f->run.out, "\"seq\":2,\"type\":\"end\"");
+    assert_int_equal(SUBSCRIBE(f, "--raw", "-"), 0);
+    assert_int_equal(f->run.out_bytes, 2 + 13 + 2);
+    assert_memory_equal(f->run.out, "\0\x0d?unknown type\0\0", 17);
 }
 
 static void a_proof_ends_with_what_is_wrong(void **state)
@@ -429,6 +449,7 @@ int main(void)
         TEST(what_was_fed_comes_out_byte_for_byte_over_broken_connections),
         TEST(messages_are_printed_as_tap_prints_them),
         TEST(what_is_no_itch_is_shown_all_the_same),
+        TEST(an_end_mark_is_the_message_without_bytes_behind_which_the_session_ends),
         TEST(a_proof_ends_with_what_is_wrong),
         TEST(a_proof_of_a_part_reads_on_to_the_end_of_its_block),
         TEST(a_gap_is_a_failure_without_a_proof_too),

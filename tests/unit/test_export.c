@@ -208,6 +208,33 @@ static void every_kind_of_message_comes_back_as_the_itch_bytes_that_were_fed(voi
     free(tick);
 }
 
+static void what_a_file_cannot_have_is_left_out_and_counted(void **state)
+{
+    fixture_t *f = *state;
+    tick_t *tick = aligned_alloc(8, TICK_LEN_MAX);
+    uint8_t *file = malloc(64);
+    size_t bytes, at = 0;
+    export_result_t result;
+    tbus_error_t err;
+    /* Without bytes in the middle; an end mark in the middle, as older recordings have it. */
+    at = feed_one(f, file, at, 1, (const uint8_t *)"?", 1, tick);
+    assert_int_equal(itch_decode((const uint8_t *)"", 0, tick, &bytes), 0);
+    append(f, MD, 2, tick, bytes);
+    itch_end_mark(5, tick, &bytes);
+    append(f, MD, 3, tick, bytes);
+    at = feed_one(f, file, at, 4, (const uint8_t *)"!!", 2, tick);
+    itch_end_mark(5, tick, &bytes);
+    append(f, MD, 5, tick, bytes);
+    file[at++] = 0;
+    file[at++] = 0;
+    finish(f);
+    check_itch(f, file, at, 3);
+    assert_int_equal(export_to(f, "md", EXPORT_ITCH, &result, &err), 0);
+    assert_int_equal(result.left_out, 2);
+    free(file);
+    free(tick);
+}
+
 static void real_itch_comes_back_byte_for_byte(void **state)
 {
     fixture_t *f = *state;
@@ -715,6 +742,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_kind_of_message_comes_back_as_the_itch_bytes_that_were_fed),
+        TEST(what_a_file_cannot_have_is_left_out_and_counted),
         TEST(real_itch_comes_back_byte_for_byte),
         TEST(a_gap_in_md_is_refused_as_itch_and_nothing_is_left_behind),
         TEST(whether_a_gap_is_refused_depends_on_the_ring_and_not_on_the_name),

@@ -229,13 +229,27 @@ static void a_known_type_with_any_other_length_is_refused(void **state)
     }
 }
 
-static void no_bytes_and_too_many_bytes_are_refused(void **state)
+static void a_message_without_bytes_is_a_runt_and_no_end_mark(void **state)
+{
+    buffers_t *b = *state;
+    size_t tick_bytes, bytes = 1;
+    uint8_t *nothing = calloc(0, 1);
+    assert_int_equal(itch_decode(nothing, 0, b->tick, &tick_bytes), 0);
+    assert_int_equal(b->tick->type, TICK_RUNT);
+    assert_int_equal(tick_bytes, TICK_BODY_OFFSET);
+    assert_false(tick_is_mark(b->tick));
+    assert_int_equal(itch_tick_type(b->tick, tick_bytes), TICK_RUNT);
+    assert_int_equal(itch_encode(b->tick, tick_bytes, b->message, &bytes), 0);
+    assert_int_equal(bytes, 0);
+    free(nothing);
+}
+
+static void too_many_bytes_are_refused(void **state)
 {
     buffers_t *b = *state;
     size_t tick_bytes;
     uint8_t *message = calloc(1, ITCH_MESSAGE_MAX + 1);
     message[0] = 'z';
-    assert_int_equal(itch_decode(message, 0, b->tick, &tick_bytes), -TBUS_EFORMAT);
     assert_int_equal(itch_decode(message, ITCH_MESSAGE_MAX + 1, b->tick, &tick_bytes),
                      -TBUS_ETOOBIG);
     free(message);
@@ -337,7 +351,7 @@ static void a_tick_that_no_message_decodes_to_is_not_encoded(void **state)
         {'z', 16},
         {'z', 0},
         {'z', TICK_BODY_OFFSET + ITCH_MESSAGE_MAX - TICK_ITCH_HEADER + 1},
-        {TICK_RUNT, 17},
+        {TICK_RUNT, 16},
         {TICK_RUNT, TICK_BODY_OFFSET + ITCH_MESSAGE_MAX + 1},
         {TICK_END_MARK, 18},
         {TICK_END_MARK, 56},
@@ -356,7 +370,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_vector_decodes_to_its_fields_and_back_to_its_bytes),
         cmocka_unit_test(a_known_type_with_any_other_length_is_refused),
-        cmocka_unit_test(no_bytes_and_too_many_bytes_are_refused),
+        cmocka_unit_test(a_message_without_bytes_is_a_runt_and_no_end_mark),
+        cmocka_unit_test(too_many_bytes_are_refused),
         cmocka_unit_test(unknown_types_of_any_length_are_carried_verbatim),
         cmocka_unit_test(a_message_whose_type_is_one_of_our_marks_is_not_taken_for_the_mark),
         cmocka_unit_test(whatever_decode_accepts_comes_back_unchanged),

@@ -93,7 +93,7 @@ static int tear_down(void **state)
 /* ---- what is sent ---- */
 
 /* An Order Delete (ITCH 5.0, section 1.4.4); its time and its reference are its sequence. Each
- * seventh is of a type that is not known; number 9 is an end mark, number 11 too short for a
+ * seventh is of a type that is not known; number 43 has no bytes, number 11 is too short for a
  * time. */
 static size_t message(uint64_t sequence, void *context, uint8_t *to)
 {
@@ -104,7 +104,7 @@ static size_t message(uint64_t sequence, void *context, uint8_t *to)
         to[10 - i] = to[18 - i] = (uint8_t)(sequence >> (8 * i));
     if (sequence == 11)
         to[0] = '!';
-    return sequence == 9 ? 0 : sequence == 11 ? 5 : 19;
+    return sequence == 43 ? 0 : sequence == 11 ? 5 : 19;
 }
 
 static size_t packet(uint8_t *to, const char *session, uint64_t sequence, uint32_t count)
@@ -222,7 +222,8 @@ static void expect(fixture_t *f, uint64_t to)
         assert_int_equal(f->source->seq, f->wanted);
         is_message(f, f->wanted, bytes);
         assert_false(f->source->warm_up);
-        if (f->wanted == 9 || f->wanted == 11)
+        assert_false(f->source->tick_is_mark);
+        if (f->wanted == 43 || f->wanted == 11)
             assert_true(f->source->time_ns == UINT64_MAX);
         else
             assert_int_equal(f->source->time_ns, f->wanted);
@@ -280,7 +281,7 @@ static void a_line_is_handed_out_tick_by_tick_until_the_session_ends(void **stat
     end_session(f, 0, 1001);
     end_session(f, 0, 1001);
     expect(f, 1000);
-    assert_int_equal(f->source->messages, 999); /* the mark is none */
+    assert_int_equal(f->source->messages, 1000);
     expect_end(f);
     assert_string_equal(f->source->note.text, "");
     assert_int_equal(counted(f, "line.0.packets"), 50);
@@ -289,6 +290,69 @@ static void a_line_is_handed_out_tick_by_tick_until_the_session_ends(void **stat
     assert_int_equal(counted(f, "line.0.lost"), 0);
     assert_int_equal(counted(f, "received.gaps"), 0);
     assert_true(counted(f, "line.0.receive_bytes") >= 65536);
+}
+
+static void expect_end_mark(fixture_t *f)
+{
+    const tick_t *tick = (const tick_t *)(const void *)f->tick;
+    size_t bytes;
+    assert_int_equal(next(f, &bytes), FEED_SOURCE_TICK);
+    assert_int_equal(tick->type, TICK_END_MARK);
+    assert_int_equal(f->source->seq, f->wanted++);
+    assert_true(f->source->tick_is_mark);
+}
+
+static void a_message_without_bytes_is_the_end_mark_if_the_session_ends_behind_it(void **state)
+{
+    fixture_t *f = *state;
+    open_lines(f, 1, "");
+    put(f, 0, 1, 43);
+    expect(f, 42);
+    expect_nothing(f); /* it may be the last */
+    put(f, 0, 44, 0);
+    expect_nothing(f);
+    end_session(f, 0, 44);
+    expect_end_mark(f);
+    expect_end(f);
+    assert_int_equal(f->source->messages, 42);
+}
+
+static void a_message_without_bytes_before_another_a_gap_or_a_loss_is_a_message(void **state)
+{
+    fixture_t *f = *state;
+    size_t bytes;
+    tick_t ticks[8];
+    uint64_t message_bytes;
+    open_lines(f, 1, "lost=20ms");
+    put(f, 0, 1, 43);
+    expect(f, 42);
+    expect_nothing(f);
+    put(f, 0, 44, 1);
+    assert_int_equal(feed_source_next_batch(f->source, ticks, 8, &message_bytes), 0);
+    expect(f, 44);
+    feed_source_close(f->source);
+
+    f->wanted = 1;
+    open_lines(f, 1, "reorder=1&lost=20ms");
+    put(f, 0, 1, 43);
+    put(f, 0, 46, 1);
+    expect(f, 43);
+    expect_gap(f, 45);
+    expect(f, 46);
+    feed_source_close(f->source);
+
+    f->wanted = 1;
+    open_lines(f, 1, "lost=20ms");
+    put(f, 0, 1, 43);
+    expect(f, 42);
+    int code;
+    while ((code = feed_source_next(f->source, (tick_t *)(void *)f->tick, &bytes)) ==
+           FEED_SOURCE_LATER)
+        continue; /* nothing wakes who waits */
+    assert_int_equal(code, FEED_SOURCE_TICK);
+    is_message(f, 43, bytes);
+    assert_int_equal(f->source->messages, 43);
+    assert_int_equal(next(f, &bytes), -ETIMEDOUT);
 }
 
 static void in_batches_the_same_ticks_come(void **state)
@@ -988,6 +1052,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_line_is_handed_out_tick_by_tick_until_the_session_ends),
+        TEST(a_message_without_bytes_is_the_end_mark_if_the_session_ends_behind_it),
+        TEST(a_message_without_bytes_before_another_a_gap_or_a_loss_is_a_message),
         TEST(in_batches_the_same_ticks_come),
         TEST(what_one_line_loses_the_other_brings),
         TEST(what_comes_twice_or_late_is_handed_out_once_and_in_order),

@@ -427,6 +427,40 @@ static void what_is_no_itch_is_a_gap_of_its_own_and_named_at_the_end(void **stat
     assert_int_equal(*rows[count - 1].value, 1);
 }
 
+/* Message 2 has no bytes. */
+static void a_message_without_bytes_is_the_end_mark_if_the_session_ends_behind_it(void **state)
+{
+    fixture_t *f = *state;
+    const tick_t *tick = (const tick_t *)(const void *)f->tick;
+    static const uint16_t behind[] = {1, MOLD_END_OF_SESSION, 0};
+    static const uint8_t types[] = {TICK_RUNT, TICK_END_MARK, TICK_RUNT};
+    for (unsigned i = 0; i < 3; i++) {
+        uint8_t packet[100], padded[MOLD_SESSION_BYTES], frame[CAPTURE_FRAME_MAX];
+        char spec[SPEC_MAX];
+        mold_writer_t w;
+        size_t bytes;
+        capture_begin(&f->file, CAPTURE_PCAP_NS, false);
+        add(f, 0, "DAY1", 1, 1);
+        mold_session_put(padded, "DAY1");
+        mold_begin(&w, packet, sizeof packet, padded, 2);
+        assert_true(mold_add(&w, NULL, 0));
+        bytes = capture_make_frame(frame, &f->frame, packet, w.bytes);
+        capture_add_frame(&f->file, T0 + 1000, frame, bytes, bytes);
+        add(f, 2, "DAY1", 3, behind[i]);
+        save(f, f->a);
+        snprintf(spec, sizeof spec, "pcap:%s", f->a);
+        assert_int_equal(open_spec(f, FEED_CLOCK_MARKET, spec), 0);
+        for (uint64_t at = 1; at <= 2; at++) {
+            assert_int_equal(feed_source_next(f->source, (tick_t *)(void *)f->tick, &bytes),
+                             FEED_SOURCE_TICK);
+            assert_int_equal(f->source->seq, at);
+        }
+        assert_int_equal(tick->type, types[i]);
+        assert_int_equal(read_all(f), FEED_SOURCE_END);
+        assert_string_equal(f->told, i == 0 ? "3" : "");
+    }
+}
+
 /* ---- recorded captures ---- */
 
 static void check_gaps(fixture_t *f, json_t *missing, uint64_t messages)
@@ -565,6 +599,7 @@ int main(void)
         TEST(a_file_that_is_cut_gives_what_comes_before_and_says_so),
         TEST(what_is_no_capture_of_it_is_refused_by_name),
         TEST(what_is_no_itch_is_a_gap_of_its_own_and_named_at_the_end),
+        TEST(a_message_without_bytes_is_the_end_mark_if_the_session_ends_behind_it),
         TEST(the_keys_of_recorded_messages_hold),
         TEST(an_exchanges_own_captures_hold_what_their_key_says),
         TEST(captures_of_other_protocols_are_refused),

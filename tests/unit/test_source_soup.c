@@ -44,7 +44,7 @@ static int tear_down(void **state)
 }
 
 /* An Order Delete (ITCH 5.0, section 1.4.4); its time and its reference are its sequence. Number 7
- * is of a type that is not known, number 9 an end mark, number 11 too short to have a time. */
+ * is of a type that is not known, number 9 has no bytes, number 11 is too short to have a time. */
 static size_t message(uint64_t sequence, void *context, uint8_t *to)
 {
     (void)context;
@@ -105,8 +105,7 @@ static void expect(fixture_t *f, uint64_t from, uint64_t to)
             assert_true(f->source->time_ns == FEED_TIME_NONE);
         else
             assert_int_equal(f->source->time_ns, sequence);
-        if (sequence == 9)
-            assert_int_equal(tick_event_ns((tick_t *)(void *)f->tick), 8);
+        assert_false(f->source->tick_is_mark);
     }
 }
 
@@ -128,10 +127,47 @@ static void a_session_is_handed_out_tick_by_tick_over_broken_connections(void **
     assert_int_equal(open_source(f, ""), 0);
     assert_true(f->source->daily);
     expect(f, 1, 1000);
-    assert_int_equal(f->source->messages, 999); /* the mark is none */
+    assert_int_equal(f->source->messages, 1000);
     assert_int_equal(next(f, &bytes), FEED_SOURCE_END);
     assert_int_equal(next(f, &bytes), FEED_SOURCE_END);
     assert_true(soup_fake_logins(f->fake) >= 6);
+}
+
+static void a_message_without_bytes_is_the_end_mark_if_the_session_ends_behind_it(void **state)
+{
+    fixture_t *f = *state;
+    soup_fake_script_t script = usual;
+    const tick_t *tick = (const tick_t *)(const void *)f->tick;
+    size_t bytes;
+    script.messages = 9;
+    start(f, &script);
+    assert_int_equal(open_source(f, ""), 0);
+    expect(f, 1, 8);
+    assert_int_equal(next(f, &bytes), FEED_SOURCE_TICK);
+    assert_int_equal(tick->type, TICK_END_MARK);
+    assert_int_equal(tick_event_ns(tick), 8);
+    assert_int_equal(f->source->seq, 9);
+    assert_int_equal(f->source->messages, 8);
+    assert_int_equal(next(f, &bytes), FEED_SOURCE_END);
+    assert_int_equal(next(f, &bytes), FEED_SOURCE_END);
+}
+
+static void a_message_without_bytes_before_a_loss_is_a_message(void **state)
+{
+    fixture_t *f = *state;
+    soup_fake_script_t script = usual;
+    size_t bytes;
+    script.messages = 9;
+    script.ends = false;
+    start(f, &script);
+    assert_int_equal(open_source(f, "&lost=50ms"), 0);
+    expect(f, 1, 8);
+    assert_int_equal(feed_source_next(f->source, (tick_t *)(void *)f->tick, &bytes),
+                     FEED_SOURCE_LATER);
+    soup_fake_stop(f->fake);
+    f->fake = NULL;
+    expect(f, 9, 9);
+    assert_int_equal(next(f, &bytes), -ETIMEDOUT);
 }
 
 static void it_begins_where_it_is_told_to(void **state)
@@ -291,6 +327,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_session_is_handed_out_tick_by_tick_over_broken_connections),
+        TEST(a_message_without_bytes_is_the_end_mark_if_the_session_ends_behind_it),
+        TEST(a_message_without_bytes_before_a_loss_is_a_message),
         TEST(it_begins_where_it_is_told_to),
         TEST(what_is_no_itch_is_a_gap_of_its_own_and_the_feed_goes_on),
         TEST(a_server_of_another_protocol_is_an_error),

@@ -85,6 +85,11 @@ static int export_and_tell(const char *verb, const export_request_t *request)
     if (result.end == TBUS_JOURNAL_LIVE)
         fprintf(stderr, "%s: note: the journal is being written; this is as far as it had come\n",
                 verb);
+    if (result.left_out)
+        fprintf(stderr,
+                "%s: note: %s messages that an ITCH file cannot have were left out: those\n"
+                "without bytes; csv, jsonl and pcapng have them\n",
+                verb, grouped((int64_t)result.left_out, number));
     if (strcmp(request->output, "-") != 0)
         fprintf(stderr, "%s: %s messages of '%s' in %s\n", verb,
                 grouped((int64_t)result.messages, number), request->topic, request->output);

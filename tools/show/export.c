@@ -32,6 +32,8 @@ typedef struct exporter {
     bool reached;       /* the place that --to names */
     bool refused;       /* a message, by the format that was asked for */
     bool ordered;       /* one publisher: no sequence may be missing */
+    bool ends;          /* itch: an end mark was the last message so far */
+    uint64_t left_out;  /* itch: messages that a file cannot have */
     uint8_t *message;   /* itch, pcapng: ITCH_MESSAGE_MAX bytes */
     pcapng_t *pcapng;   /* NULL: another format */
     symbols_t *symbols; /* NULL: the messages of the topic say their symbol, or have none */
@@ -63,13 +65,21 @@ static int encode_tick(exporter_t *x, const tbus_journal_record_t *record, size_
     return 0;
 }
 
-/* BinaryFILE: a 2-byte big-endian length, then the message; an end mark is the length 0 alone. */
+/* BinaryFILE: a 2-byte big-endian length, then the message; the length 0 alone ends the file. So
+ * there is no way to have a message without bytes in it, nor an end mark before another message,
+ * which older recordings may have. */
 static int put_itch(exporter_t *x, const tbus_journal_record_t *record, tbus_error_t *err)
 {
     size_t bytes;
     int code = encode_tick(x, record, &bytes, err);
     if (code < 0)
         return code;
+    x->left_out += x->ends;
+    x->ends = ((const tick_t *)record->payload)->type == TICK_END_MARK;
+    if (bytes == 0) {
+        x->left_out += !x->ends;
+        return 0;
+    }
     const uint8_t length[2] = {(uint8_t)(bytes >> 8), (uint8_t)bytes};
     fwrite_unlocked(length, 1, sizeof length, x->out);
     fwrite_unlocked(x->message, 1, bytes, x->out);
@@ -179,6 +189,8 @@ static int begin_output(exporter_t *x, tbus_error_t *err)
 /* Not of a part, nor after an error: the session goes on behind it. */
 static void end_output(exporter_t *x, int code)
 {
+    if (x->ends)
+        fwrite_unlocked("\0", 1, 2, x->out);
     if (!x->pcapng)
         return;
     if (code == 0 && !x->reached && tbus_journal_reader_end(x->reader) == TBUS_JOURNAL_CLOSED)
@@ -363,7 +375,8 @@ int export_topic(const export_request_t *request, export_result_t *out_result, t
                                                    : tbus_fail(err, -ENOMEM, "no memory");
     }
     if (code == 0 || code == -TBUS_ECORRUPT)
-        *out_result = (export_result_t){.messages = x.refused ? 0 : x.messages,
+        *out_result = (export_result_t){.messages = x.refused ? 0 : x.messages - x.left_out,
+                                        .left_out = x.left_out,
                                         .end = x.reached ? TBUS_JOURNAL_CLOSED
                                                          : tbus_journal_reader_end(x.reader),
                                         .torn_bytes = tbus_journal_reader_torn_bytes(x.reader)};

@@ -2,7 +2,8 @@
 /* export.h - one topic of a journal into a file of a format that others read.
  *
  *    itch    ticks: ITCH 5.0 in BinaryFILE framing, byte for byte what was fed
- *            (feedsim/itch/itch.h)
+ *            (feedsim/itch/itch.h). Messages without bytes, which MoldUDP64 and SoupBinTCP have,
+ *            are left out: in such a file they are its end
  *    csv     ticks, bbos, orders, reports: message_csv.h
  *    jsonl   any type: one JSON object a line, message_text.h
  *    pcapng  any type: MoldUDP64 packets in a capture file (pcapng.h); ticks are the bytes that
@@ -48,6 +49,7 @@ typedef struct export_request {
 
 typedef struct export_result {
     uint64_t messages;
+    uint64_t left_out;         /* beside them: what a file of that format cannot have */
     enum tbus_journal_end end; /* why there were no more; CLOSED: or since `to` was reached */
     uint64_t torn_bytes;
 } export_result_t;

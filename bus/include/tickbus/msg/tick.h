@@ -54,7 +54,8 @@ extern "C" {
 /* The feed's own marks, in `type` (ITCH types are printable letters). A mark is a message of its
  * own on `md`.
  * END_MARK: the file ended with BinaryFILE's zero-length end-of-session marker.
- * RUNT: an unknown message shorter than the ITCH header; body = all its bytes. */
+ * RUNT: an unknown message shorter than the ITCH header, if only by having no bytes; body = all its
+ * bytes. It is a message, and none of the feed's words. */
 #define TICK_END_MARK 0x01u
 #define TICK_RUNT     0x02u
 
