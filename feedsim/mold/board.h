@@ -34,6 +34,7 @@ extern "C" {
     X(ends, "packets that say that the session is over")                                           \
     X(unsent, "packets that the kernel did not take: what is in them can be requested")            \
     X(unsent_messages, "messages in them")                                                         \
+    X(too_large, "of them those that are larger than the kernel lets out: see mold.payload_max")   \
     X(blocked, "times that the kernel had no room and was tried again")                            \
     X(refused, "times that the host it sends to said that nobody listens there")                   \
     X(lost, "messages that could not be read any more, or fit no datagram: a gap")                 \

@@ -16,6 +16,8 @@
 /* ECONNREFUSED is the answer to an earlier packet. Others may come in meanwhile, though not for
  * ever. */
 #define REFUSED_MAX 8u
+/* Packets that are given up in one call: each has cost a system call, and thousands may wait. */
+#define GIVEN_UP_MAX 64u
 
 /* --- made --- */
 
@@ -125,14 +127,45 @@ void moldout_sender_destroy(moldout_sender_t *s)
 
 /* --- sending --- */
 
+/* What the kernel says of a packet, and what that means for it. */
+enum outcome {
+    AGAIN,  /* send it again at once */
+    ANSWER, /* that is what the network says of an earlier one: the same */
+    FULL,   /* there is no room now: a little later */
+    NO_WAY, /* the network cannot be reached, which may pass: not this one */
+    NEVER   /* this one cannot be sent, whenever */
+};
+
+static enum outcome outcome_of(int error)
+{
+    switch (error) {
+    case EINTR:
+        return AGAIN;
+    case ECONNREFUSED:
+        return ANSWER;
+    case EAGAIN:
+    case ENOBUFS:
+    case ENOMEM:
+        return FULL;
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case EADDRNOTAVAIL:
+        return NO_WAY;
+    default: /* EMSGSIZE; EPERM, EACCES of a packet filter, which may let others pass */
+        return NEVER;
+    }
+}
+
+/* The first packet that waits is not sent. It is kept, and can be requested. */
 static void give_up(moldout_sender_t *s, moldout_packets_t *packets, int error)
 {
-    for (; packets->sent < packets->sealed; packets->sent++) {
-        s->totals[MOLDOUT_TOTAL_unsent]++;
-        s->totals[MOLDOUT_TOTAL_unsent_messages] += moldout_packet(packets, packets->sent)->count;
-    }
-    s->error = error;
-    s->blocked_ns = 0;
+    const moldout_packet_t *packet = moldout_packet(packets, packets->sent++);
+    s->totals[MOLDOUT_TOTAL_unsent]++;
+    s->totals[MOLDOUT_TOTAL_unsent_messages] += packet->count;
+    s->totals[MOLDOUT_TOTAL_too_large] += error == EMSGSIZE;
+    s->error_seq = packet->first_seq;
+    s->error_bytes = packet->bytes;
 }
 
 static void count_sent(moldout_sender_t *s, moldout_packets_t *packets, uint32_t count)
@@ -148,10 +181,9 @@ static void count_sent(moldout_sender_t *s, moldout_packets_t *packets, uint32_t
     s->totals[MOLDOUT_TOTAL_messages] += messages;
     s->totals[MOLDOUT_TOTAL_bytes] += bytes;
     s->blocked_ns = 0;
-    s->error = 0;
 }
 
-/* There is no room. True: it has lasted too long. */
+/* There is no room. True: it has lasted too long, and lasts until one was sent. */
 static bool blocked_too_long(moldout_sender_t *s, uint64_t now_ns)
 {
     s->totals[MOLDOUT_TOTAL_blocked]++;
@@ -160,26 +192,26 @@ static bool blocked_too_long(moldout_sender_t *s, uint64_t now_ns)
     return now_ns - s->blocked_ns > GIVE_UP_NS;
 }
 
-static bool is_full(int error)
+/* Now and then, when there was no way out: a route may have come back, or another one. */
+static void find_way(moldout_sender_t *s, uint64_t now_ns)
 {
-    return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM;
-}
-
-/* Is there a way out? Tried again now and then, when there was none. */
-static bool have_way(moldout_sender_t *s, uint64_t now_ns)
-{
-    if (s->connected)
-        return true;
     if (now_ns < s->reconnect_ns)
-        return false;
+        return;
     s->reconnect_ns = now_ns + RECONNECT_NS;
-    if (connect_now(s))
-        return true;
-    s->error = errno;
-    return false;
+    (void)connect_now(s);
 }
 
-static uint32_t send_batch(const moldout_sender_t *s, const moldout_packets_t *packets)
+/* While it is not connected, the kernel looks for the way of each packet. */
+static struct msghdr header_of(moldout_sender_t *s, struct iovec *part)
+{
+    return (struct msghdr){.msg_name = s->connected ? NULL : &s->to,
+                           .msg_namelen = s->connected ? 0 : s->to_bytes,
+                           .msg_iov = part,
+                           .msg_iovlen = 1};
+}
+
+/* How many were taken; 0: errno is what the kernel says of the first one. */
+static uint32_t send_batch(moldout_sender_t *s, const moldout_packets_t *packets)
 {
     struct mmsghdr headers[MOLDOUT_BATCH];
     struct iovec parts[MOLDOUT_BATCH];
@@ -187,57 +219,87 @@ static uint32_t send_batch(const moldout_sender_t *s, const moldout_packets_t *p
     for (uint64_t n = packets->sent; n < packets->sealed && count < MOLDOUT_BATCH; n++, count++) {
         parts[count] = (struct iovec){.iov_base = (void *)moldout_packet_data(packets, n),
                                       .iov_len = moldout_packet(packets, n)->bytes};
-        headers[count] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[count], .msg_iovlen = 1}};
+        headers[count] = (struct mmsghdr){.msg_hdr = header_of(s, &parts[count])};
     }
     int taken = sendmmsg(s->fd, headers, count, MSG_DONTWAIT | MSG_NOSIGNAL);
     return taken < 0 ? 0 : (uint32_t)taken;
 }
 
+/* The first packet was not taken. False: there is no room, and it stays the first. */
+static bool bear(moldout_sender_t *s, moldout_packets_t *packets, int error, uint32_t *refused,
+                 uint64_t now_ns)
+{
+    switch (outcome_of(error)) {
+    case AGAIN:
+        return true;
+    case ANSWER:
+        s->totals[MOLDOUT_TOTAL_refused]++;
+        if ((*refused)++ < REFUSED_MAX)
+            return true;
+        break;
+    case FULL:
+        if (!blocked_too_long(s, now_ns))
+            return false;
+        break;
+    case NO_WAY:
+        find_way(s, now_ns);
+        break;
+    case NEVER:
+        break;
+    }
+    give_up(s, packets, error);
+    *refused = 0;
+    return true;
+}
+
 uint32_t moldout_sender_flush(moldout_sender_t *s, moldout_packets_t *packets, uint64_t now_ns)
 {
-    uint64_t before = packets->sent;
+    const uint64_t before = packets->sent, unsent = s->totals[MOLDOUT_TOTAL_unsent];
     uint32_t refused = 0;
-    while (moldout_packets_waiting(packets)) {
-        if (!have_way(s, now_ns)) {
-            give_up(s, packets, s->error);
-            break;
-        }
+    int error = 0; /* of the packet that was given up last */
+    bool room = true;
+    if (!s->connected)
+        find_way(s, now_ns);
+    while (room && moldout_packets_waiting(packets) &&
+           s->totals[MOLDOUT_TOTAL_unsent] - unsent < GIVEN_UP_MAX) {
+        uint64_t unsent_before = s->totals[MOLDOUT_TOTAL_unsent];
         uint32_t taken = send_batch(s, packets);
-        int error = taken ? 0 : errno;
+        int code = taken ? 0 : errno;
         if (taken) {
             count_sent(s, packets, taken);
             refused = 0;
-        } else if (is_full(error)) {
-            if (blocked_too_long(s, now_ns))
-                give_up(s, packets, error);
-            break;
-        } else if (error == ECONNREFUSED && refused < REFUSED_MAX) {
-            s->totals[MOLDOUT_TOTAL_refused]++;
-            refused++;
-        } else if (error != EINTR) {
-            s->reconnect_ns = now_ns + RECONNECT_NS;
-            give_up(s, packets, error);
-            (void)connect_now(s);
+        } else {
+            room = bear(s, packets, code, &refused, now_ns);
         }
+        if (s->totals[MOLDOUT_TOTAL_unsent] != unsent_before)
+            error = code;
     }
+    if (packets->sent != before)
+        s->error = error;
     return (uint32_t)(packets->sent - before);
 }
 
-bool moldout_sender_put(moldout_sender_t *s, const uint8_t *datagram, size_t bytes, uint64_t now_ns)
+bool moldout_sender_put(moldout_sender_t *s, const uint8_t *datagram, size_t bytes, uint64_t seq,
+                        uint64_t now_ns)
 {
-    ssize_t taken = -1;
-    if (!have_way(s, now_ns))
+    struct iovec part = {.iov_base = (void *)datagram, .iov_len = bytes};
+    if (!s->connected)
+        find_way(s, now_ns);
+    for (uint32_t turn = 0;; turn++) {
+        struct mmsghdr header = {.msg_hdr = header_of(s, &part)};
+        if (sendmmsg(s->fd, &header, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+            return true;
+        int error = errno;
+        enum outcome outcome = outcome_of(error);
+        s->totals[MOLDOUT_TOTAL_refused] += outcome == ANSWER;
+        if ((outcome == AGAIN || outcome == ANSWER) && turn < REFUSED_MAX)
+            continue;
+        if (outcome == NO_WAY)
+            find_way(s, now_ns);
+        s->totals[MOLDOUT_TOTAL_too_large] += error == EMSGSIZE;
+        s->error = error;
+        s->error_seq = seq;
+        s->error_bytes = (uint32_t)bytes;
         return false;
-    for (uint32_t turn = 0; taken < 0 && turn < REFUSED_MAX; turn++) {
-        taken = send(s->fd, datagram, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (taken >= 0)
-            break;
-        if (errno == ECONNREFUSED)
-            s->totals[MOLDOUT_TOTAL_refused]++;
-        else if (errno != EINTR)
-            break;
     }
-    if (taken < 0)
-        s->error = errno;
-    return taken >= 0;
 }

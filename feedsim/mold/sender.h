@@ -4,14 +4,19 @@
  *
  *    packets.h: sealed, to be sent -- sendmmsg, up to 64 at a call --> the network
  *
- * UDP promises nothing, so a packet counts as sent when the kernel has taken it. When it does not:
+ * UDP promises nothing, so a packet counts as sent when the kernel has taken it. When it does not,
+ * that packet is given up, or tried again; those behind it are tried in any case:
  *
- *    no room now (EAGAIN, ENOBUFS)    tried again at later turns, for 20 ms; then what waits is
- *                                     given up
- *    nobody listens (ECONNREFUSED)    that is the answer to an earlier packet: counted, and this
- *                                     one is sent
- *    all else (ENETUNREACH, EPERM)    what waits is given up at once, and the socket is connected
- *                                     again, should a route have come back
+ *    no room now (EAGAIN, ENOBUFS)     tried again at later turns, for 20 ms; then given up, and
+ *                                      so is each one behind it that there is no room for, until
+ *                                      one was taken
+ *    nobody listens (ECONNREFUSED)     that is the answer to an earlier packet: counted, and this
+ *                                      one is sent
+ *    no way (ENETUNREACH, ENETDOWN)    given up at once, and ten times a second the socket is
+ *                                      connected again, should a route have come back
+ *    not this one (EMSGSIZE, EPERM)    given up at once. One that is too large can never go: that
+ *                                      is counted apart, and told with what to do. A packet filter
+ *                                      may let the next one pass
  *
  * What is given up is counted, and stays among the packets that are kept: it can be requested.
  * Nobody but the sender itself is ever held up.
@@ -54,7 +59,9 @@ typedef struct moldout_sender {
     socklen_t to_bytes;
     uint64_t blocked_ns;   /* since when there is no room; 0: there is */
     uint64_t reconnect_ns; /* not before */
-    int error;             /* last one that packets were given up for; 0: none since a good one */
+    int error;             /* of the packet that was given up last; 0: none was in the last flush */
+    uint64_t error_seq;    /* of its first message */
+    uint32_t error_bytes;  /* of it */
     uint64_t *totals;      /* MOLDOUT_TOTALS_COUNT; whoever made it has them */
 } moldout_sender_t;
 
@@ -65,12 +72,13 @@ int moldout_sender_create(const moldout_way_t *way, uint64_t totals[MOLDOUT_TOTA
 void moldout_sender_destroy(moldout_sender_t *s);
 
 /* Send what waits. Returns packets that were taken or given up: 0 when there is no room, or when
- * nothing waits. One system call for each 64 packets. */
+ * nothing waits. One system call for each 64 packets, and for each that is given up; of those at
+ * most 64 in one call. */
 uint32_t moldout_sender_flush(moldout_sender_t *s, moldout_packets_t *packets, uint64_t now_ns);
 
-/* One datagram that is not among them: heartbeat, end, a message that is larger than packets are.
- * False: the kernel did not take it. */
-bool moldout_sender_put(moldout_sender_t *s, const uint8_t *datagram, size_t bytes,
+/* One datagram that is not among them: heartbeat, end, a message that is larger than packets are,
+ * with its sequence. False: the kernel did not take it. */
+bool moldout_sender_put(moldout_sender_t *s, const uint8_t *datagram, size_t bytes, uint64_t seq,
                         uint64_t now_ns);
 
 #ifdef __cplusplus

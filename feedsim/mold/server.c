@@ -102,13 +102,21 @@ static void show_start(moldout_server_t *s, const char *session_name)
 /* That packets are not taken, or are again, once. */
 static void tell_unsent(moldout_server_t *s)
 {
-    if (s->sender.error == s->told_error)
+    int before = s->told_error, error = s->sender.error;
+    if (error == before)
         return;
-    s->told_error = s->sender.error;
-    if (s->told_error)
+    s->told_error = error;
+    if (error == EMSGSIZE)
+        note(s,
+             "message %" PRIu64 ": its packet of %u bytes is more than the kernel lets out: set "
+             "mold.%s",
+             s->sender.error_seq, s->sender.error_bytes,
+             s->sender.error_bytes > s->options.datagram_max ? "send_buffer_bytes higher"
+                                                             : "payload_max lower");
+    else if (error)
         note(s, "packets to %s are not sent, from message %" PRIu64 " on: %s", s->options.way.to,
-             gateway_stream_next_seq(s->stream), tbus_strerror(-s->told_error));
-    else
+             s->sender.error_seq, tbus_strerror(-error));
+    else if (before != EMSGSIZE) /* that tells of one packet, and others were sent all the time */
         note(s, "packets to %s are sent again", s->options.way.to);
 }
 
@@ -180,7 +188,8 @@ static void put_header(moldout_server_t *s, uint16_t count, enum moldout_total t
 {
     uint8_t header[MOLD_HEADER_BYTES];
     mold_put_header(header, s->session, next_seq(s), count);
-    s->totals[total] += moldout_sender_put(&s->sender, header, sizeof header, s->now_ns);
+    s->totals[total] +=
+        moldout_sender_put(&s->sender, header, sizeof header, next_seq(s), s->now_ns);
     tell_unsent(s);
     s->sent_ns = s->now_ns; /* also when it was not taken: the next one is due in a second */
 }
@@ -199,7 +208,7 @@ static void put_large(moldout_server_t *s, uint64_t seq, const uint8_t *message,
     }
     mold_begin(&w, s->large, sizeof s->large, s->session, seq);
     (void)mold_add(&w, message, bytes);
-    bool sent = moldout_sender_put(&s->sender, s->large, w.bytes, s->now_ns);
+    bool sent = moldout_sender_put(&s->sender, s->large, w.bytes, seq, s->now_ns);
     s->totals[sent ? MOLDOUT_TOTAL_packets : MOLDOUT_TOTAL_unsent]++;
     s->totals[sent ? MOLDOUT_TOTAL_messages : MOLDOUT_TOTAL_unsent_messages]++;
     s->totals[MOLDOUT_TOTAL_bytes] += sent ? w.bytes : 0;

@@ -27,14 +27,30 @@ typedef struct sending {
 /* The error of the next calls of sendmmsg; 0: none. */
 static int kernel_error;
 static unsigned kernel_errors;
+/* The error whenever a packet that begins with this message is the first to be sent; 0: none. */
+static uint64_t refused_seq;
 
 int __real_sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags);
 int __wrap_sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags);
+
+static uint64_t first_seq(const struct mmsghdr *header)
+{
+    mold_packet_t packet;
+    const struct iovec *part = header->msg_hdr.msg_iov;
+    return mold_parse(part->iov_base, part->iov_len, &packet) == MOLD_GOOD &&
+                   packet.kind == MOLD_DATA
+               ? packet.sequence
+               : 0;
+}
+
 int __wrap_sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags)
 {
-    if (kernel_errors == 0)
+    for (unsigned i = 0; refused_seq && i < count; i++)
+        if (first_seq(&headers[i]) == refused_seq)
+            count = i; /* as the kernel does: those before it go */
+    if (kernel_errors == 0 && count)
         return __real_sendmmsg(fd, headers, count, flags);
-    kernel_errors--;
+    kernel_errors -= kernel_errors > 0;
     errno = kernel_error;
     return -1;
 }
@@ -433,6 +449,90 @@ static void what_the_kernel_does_not_take_is_told_and_can_be_asked_for(void **st
     }
 }
 
+static void a_packet_that_is_refused_takes_no_other_with_it(void **state)
+{
+    (void)state;
+    static const int errors[] = {EMSGSIZE,     EPERM,    EACCES,        ENETUNREACH,
+                                 EHOSTUNREACH, ENETDOWN, EADDRNOTAVAIL, EINVAL,
+                                 EAGAIN,       ENOBUFS,  ENOMEM,        ECONNREFUSED};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        sending_t *s = begin(false, SMALL);
+        char note[8 * GATEWAY_NOTE_WORDS];
+        publish(s, 20);
+        assert_int_equal(total(s, MOLDOUT_TOTAL_unsent), 0);
+        kernel_error = errors[i];
+        refused_seq = 21;
+        rig_publish(&s->rig, 60); /* at once, so that others wait behind it */
+        while (total(s, MOLDOUT_TOTAL_messages) + total(s, MOLDOUT_TOTAL_unsent_messages) < 80)
+            ;
+        settle(s);
+        assert_int_equal(total(s, MOLDOUT_TOTAL_unsent), 1);
+        assert_int_equal(total(s, MOLDOUT_TOTAL_too_large), errors[i] == EMSGSIZE);
+        uint64_t lost = total(s, MOLDOUT_TOTAL_unsent_messages);
+        assert_has_all(s, 1, 20);
+        assert_has_all(s, 21 + lost, 80);
+        assert_int_equal(mold_listener_missing(&s->listener, 1), 21);
+        gateway_board_get_note(&s->board.note_version, s->board.note, note);
+        assert_non_null(strstr(note, errors[i] == EMSGSIZE ? "message 21:" : "message 21 "));
+        assert_non_null(strstr(note, errors[i] == EMSGSIZE ? "set mold.payload_max lower"
+                                                           : tbus_strerror(-errors[i])));
+        refused_seq = 0;
+        publish(s, 20);
+        gateway_board_get_note(&s->board.note_version, s->board.note, note);
+        assert_non_null(
+            strstr(note, errors[i] == EMSGSIZE ? "set mold.payload_max lower" : "are sent again"));
+        ask(s, 21, (uint16_t)lost);
+        assert_has_all(s, 1, 100);
+        end(s);
+    }
+}
+
+static void a_message_that_is_too_large_for_the_kernel_is_told_with_what_to_do(void **state)
+{
+    (void)state;
+    sending_t *s = begin(true, SMALL);
+    char note[8 * GATEWAY_NOTE_WORDS];
+    s->rig.is_big = true; /* each in a packet of its own */
+    publish(s, 10);
+    kernel_error = EMSGSIZE;
+    refused_seq = 11;
+    publish(s, 1);
+    refused_seq = 0;
+    publish(s, 1);
+    assert_int_equal(total(s, MOLDOUT_TOTAL_unsent), 1);
+    assert_int_equal(total(s, MOLDOUT_TOTAL_too_large), 1);
+    gateway_board_get_note(&s->board.note_version, s->board.note, note);
+    assert_non_null(strstr(note, "message 11: its packet of 922 bytes"));
+    assert_non_null(strstr(note, "set mold.send_buffer_bytes higher"));
+    assert_has_all(s, 1, 10);
+    assert_has_all(s, 12, 12);
+    end(s);
+}
+
+/* More packets wait than are given up in one call, and the next ones go as soon as they can. */
+static void a_network_that_is_gone_costs_a_turn_a_bounded_number_of_calls(void **state)
+{
+    (void)state;
+    enum { MESSAGES = 200, CALLS_MAX = 64 };
+    sending_t *s = begin(false, MOLD_HEADER_BYTES + MOLD_LENGTH_BYTES + 60); /* one in each */
+    kernel_error = ENETUNREACH;
+    kernel_errors = UINT32_MAX;
+    rig_publish(&s->rig, MESSAGES);
+    unsigned turns = 0;
+    for (bool more = true; more; turns++) {
+        unsigned before = kernel_errors;
+        more = turn(s) > 0;
+        /* flushes: as packets are filled, and at the end; and a heartbeat */
+        assert_in_range(before - kernel_errors, 0, 3 * CALLS_MAX + 1);
+    }
+    assert_int_equal(total(s, MOLDOUT_TOTAL_unsent_messages), MESSAGES);
+    assert_true(total(s, MOLDOUT_TOTAL_unsent) > CALLS_MAX);
+    kernel_errors = 0;
+    publish(s, 100);
+    assert_has_all(s, MESSAGES + 1, MESSAGES + 100);
+    end(s);
+}
+
 /* --- a network between --- */
 
 static void over_a_bad_network(const datagram_plan_t *plan)
@@ -487,6 +587,9 @@ int main(void)
         cmocka_unit_test(beyond_its_rate_an_address_is_not_answered),
         cmocka_unit_test(a_burst_of_requests_of_the_past_is_answered_or_counted),
         cmocka_unit_test(what_the_kernel_has_no_room_for_is_sent_when_it_has_some),
+        cmocka_unit_test(a_packet_that_is_refused_takes_no_other_with_it),
+        cmocka_unit_test(a_message_that_is_too_large_for_the_kernel_is_told_with_what_to_do),
+        cmocka_unit_test(a_network_that_is_gone_costs_a_turn_a_bounded_number_of_calls),
         cmocka_unit_test(what_the_kernel_does_not_take_is_told_and_can_be_asked_for),
         cmocka_unit_test(what_a_bad_network_loses_is_had_by_requests),
     };
