@@ -125,7 +125,7 @@ static void show_gap(feed_stage_t *f, size_t bytes)
         f->lost = tbus_counter(f->base.bus, f->base.owner, "feed.lost", "messages");
     }
     tbus_add_own_u64(f->gaps, 1);
-    if (!tick_gap_get(f->tick, bytes, &gap) || gap.to < gap.from)
+    if (!tick_gap_get(f->tick, bytes, &gap) || gap.from == 0 || gap.to < gap.from)
         return;
     tbus_add_own_u64(f->lost, gap.to - gap.from + 1);
     if (f->gap_board)

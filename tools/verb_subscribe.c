@@ -150,7 +150,7 @@ static void print_message(const subscribe_t *s, const tbus_soup_event_t *event)
 {
     static _Alignas(8) uint8_t tick[TICK_LEN_MAX];
     size_t bytes;
-    if (itch_decode(event->data, event->bytes, (tick_t *)(void *)tick, &bytes) < 0)
+    if (itch_decode_line(event->data, event->bytes, (tick_t *)(void *)tick, &bytes) < 0)
         print_tick(s, "no ITCH", event->sequence, event->data, event->bytes); /* in hex digits */
     else
         print_tick(s, "tick", event->sequence, tick, bytes);

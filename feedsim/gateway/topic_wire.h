@@ -9,7 +9,8 @@
  *
  * tick: ITCH 5.0, the very bytes that were fed (feedsim/itch/itch.h). The end mark of a BinaryFILE
  * has no bytes: it is an empty message, which a client that writes BinaryFILE framing turns into
- * the same mark.
+ * the same mark. Marks of what the feed has lost, and of snapshots that make it good, are messages
+ * of a type of their own, which another tickbus knows by their sign (itch_decode_line).
  *
  * The others have layouts of our own, in the manner of ITCH: packed, integers big endian and
  * unsigned unless said otherwise, ASCII left aligned and padded with spaces, prices with 4 implied

@@ -57,9 +57,28 @@ static inline void store_be64(uint8_t *p, uint64_t v)
     memcpy(p, &v, sizeof v);
 }
 
-static inline bool is_mark(uint8_t type)
+_Static_assert(sizeof ITCH_MARK_SIGN - 1 == ITCH_MARK_SIGN_BYTES, "as said");
+_Static_assert(TICK_END_MARK == 1 && TICK_RUNT == 2 && TICK_GAP == 3 && TICK_RESTORE == 4,
+               "one behind the other");
+
+/* Is it no type of a message, but one that a tick alone has? */
+static inline bool is_own(uint8_t type)
 {
-    return type == TICK_END_MARK || type == TICK_RUNT;
+    return (uint8_t)(type - TICK_END_MARK) <= TICK_RESTORE - TICK_END_MARK;
+}
+
+/* A mark that is sent on. */
+static inline bool is_sent(uint8_t type)
+{
+    return type == TICK_GAP || type == TICK_RESTORE;
+}
+
+/* What a message has before the bytes that a tick has in its body. */
+static inline size_t bytes_before_body(uint8_t type)
+{
+    return !is_own(type)   ? TICK_ITCH_HEADER
+           : is_sent(type) ? TICK_ITCH_HEADER + ITCH_MARK_SIGN_BYTES
+                           : 0;
 }
 
 static inline uint64_t *tick_words(tick_t *t)
@@ -108,7 +127,7 @@ static int decode_unknown(const uint8_t *m, size_t bytes, tick_t *out, size_t *o
         return -TBUS_EFORMAT;
     if (bytes > ITCH_MESSAGE_MAX)
         return -TBUS_ETOOBIG;
-    if (bytes < TICK_ITCH_HEADER || is_mark(m[0])) {
+    if (bytes < TICK_ITCH_HEADER || is_own(m[0])) {
         tick_words(out)[0] = 0;
         tick_words(out)[1] = 0;
         put_body(out, TICK_RUNT, m, bytes);
@@ -183,6 +202,31 @@ int itch_decode(const uint8_t *m, size_t bytes, tick_t *out, size_t *out_bytes)
     return 0;
 }
 
+/* One that another tickbus has sent, whole and with a meaning. */
+static bool decode_mark(const uint8_t *m, size_t bytes, tick_t *out, size_t *out_bytes)
+{
+    const size_t before = TICK_ITCH_HEADER + ITCH_MARK_SIGN_BYTES;
+    if (bytes <= before || !is_sent(m[0]) ||
+        bytes - before != (m[0] == TICK_GAP ? TICK_GAP_BODY : TICK_RESTORE_BODY) ||
+        memcmp(m + TICK_ITCH_HEADER, ITCH_MARK_SIGN, ITCH_MARK_SIGN_BYTES) != 0 ||
+        (m[0] == TICK_RESTORE &&
+         (m[before] < TICK_RESTORE_BEGINS || m[before] > TICK_RESTORE_FAILED)))
+        return false;
+    put_header(out, m);
+    put_body(out, m[0], m + before, bytes - before);
+    *out_bytes = TICK_BODY_OFFSET + bytes - before;
+    return true;
+}
+
+int itch_decode_line(const uint8_t *m, size_t bytes, tick_t *out, size_t *out_bytes)
+{
+    if (__builtin_expect(itch_decode_known(m, bytes, out), 1)) {
+        *out_bytes = sizeof *out;
+        return 0;
+    }
+    return decode_mark(m, bytes, out, out_bytes) ? 0 : decode_unknown(m, bytes, out, out_bytes);
+}
+
 /* The fields of the types that decode takes apart; false: a type that it carries verbatim. */
 static bool encode_fields(const tick_t *t, uint8_t *m)
 {
@@ -243,9 +287,7 @@ bool itch_tick_valid(const tick_t *t, size_t bytes)
         return bytes == sizeof(tick_t);
     if (t->type == TICK_END_MARK)
         return body == 0;
-    if (t->type == TICK_RUNT)
-        return body <= ITCH_MESSAGE_MAX;
-    return body <= ITCH_MESSAGE_MAX - TICK_ITCH_HEADER;
+    return body <= ITCH_MESSAGE_MAX - bytes_before_body(t->type);
 }
 
 int itch_encode(const tick_t *t, size_t bytes, uint8_t *m, size_t *out_bytes)
@@ -255,7 +297,7 @@ int itch_encode(const tick_t *t, size_t bytes, uint8_t *m, size_t *out_bytes)
     size_t message_bytes = itch_tick_message_bytes(t, bytes);
     const uint8_t *body = (const uint8_t *)t + TICK_BODY_OFFSET;
     *out_bytes = message_bytes;
-    if (is_mark(t->type)) {
+    if (__builtin_expect(is_own(t->type) && !is_sent(t->type), 0)) {
         memcpy(m, body, message_bytes);
         return 0;
     }
@@ -263,8 +305,12 @@ int itch_encode(const tick_t *t, size_t bytes, uint8_t *m, size_t *out_bytes)
     uint16_t locate = __builtin_bswap16(tick_locate(t));
     memcpy(m + 1, &locate, sizeof locate);
     store_be64(m + 3, t->event);
-    if (!encode_fields(t, m))
-        memcpy(m + TICK_ITCH_HEADER, body, message_bytes - TICK_ITCH_HEADER);
+    if (encode_fields(t, m))
+        return 0;
+    size_t before = bytes_before_body(t->type);
+    if (is_sent(t->type))
+        memcpy(m + TICK_ITCH_HEADER, ITCH_MARK_SIGN, ITCH_MARK_SIGN_BYTES);
+    memcpy(m + before, body, message_bytes - before);
     return 0;
 }
 
@@ -285,6 +331,5 @@ size_t itch_tick_message_bytes(const tick_t *t, size_t bytes)
 {
     if (lengths[t->type] != 0)
         return lengths[t->type];
-    size_t body = bytes - TICK_BODY_OFFSET;
-    return is_mark(t->type) ? body : body + TICK_ITCH_HEADER;
+    return bytes - TICK_BODY_OFFSET + bytes_before_body(t->type);
 }

@@ -17,6 +17,14 @@
  *      without bytes, or one whose type byte     verbatim; no time, locate 0
  *      is a TICK_ mark
  *
+ * Nothing that comes in becomes a mark, but for GAP and RESTORE of another tickbus, whose books
+ * lack what its feed has lost: it sends them to gateway clients and by MoldUDP64 as messages
+ *
+ *    type 0x03 or 0x04, header, ITCH_MARK_SIGN, body of the mark (tickbus/msg/tick.h)
+ *
+ * which itch_decode_line takes for marks, and everybody else for a type that he does not know. No
+ * message has the sign by chance. Who makes it up could as well make up orders.
+ *
  * Framing (BinaryFILE, MoldUDP64, SoupBinTCP) is done elsewhere. No state, no allocation: any
  * thread. On the data path: feedsim/itch/binaryfile.h -> here -> tickbus/msg/tick.h.
  */
@@ -36,6 +44,9 @@ extern "C" {
 
 #define ITCH_MESSAGE_MAX 65535u /* bytes: what a 2-byte length can say */
 
+#define ITCH_MARK_SIGN       "tickbus feedmark" /* without the terminating zero */
+#define ITCH_MARK_SIGN_BYTES 16u
+
 /* Decode one message of `bytes` bytes. `out`: a buffer of TICK_LEN_MAX bytes, or of sizeof(tick_t)
  * when no unknown message longer than TICK_BODY_MAX + TICK_ITCH_HEADER can come. The first
  * sizeof(tick_t) bytes are always written, unused ones with zeros; `intended` holds the locate and
@@ -47,8 +58,12 @@ int itch_decode(const uint8_t *message, size_t bytes, tick_t *out, size_t *out_b
  * False: it is none; nothing was written. Hot. */
 bool itch_decode_known(const uint8_t *message, size_t bytes, tick_t *out);
 
+/* The same of what came over a line, on which another tickbus may have sent marks. Hot. */
+int itch_decode_line(const uint8_t *message, size_t bytes, tick_t *out, size_t *out_bytes);
+
 /* The exact inverse. `bytes`: of the tick. `out_message`: ITCH_MESSAGE_MAX bytes. An end mark gives
- * 0 bytes as well, which in BinaryFILE framing is the end marker that it came from. Returns 0, or
+ * 0 bytes as well, which in BinaryFILE framing is the end marker that it came from; other marks
+ * give what itch_decode_line takes for them. Returns 0, or
  * -TBUS_EFORMAT: no such tick comes from decode (length does not fit its type). */
 int itch_encode(const tick_t *tick, size_t bytes, uint8_t *out_message, size_t *out_bytes);
 
@@ -60,7 +75,8 @@ bool itch_tick_valid(const tick_t *tick, size_t bytes);
 void itch_end_mark(uint64_t event_ns, tick_t *out, size_t *out_bytes);
 
 /* The type byte of the message that a tick carries (of a runt: its first byte), and that message's
- * length without framing. An end mark carries none: TICK_END_MARK and 0. Requires a valid tick. */
+ * length without framing. A mark carries none: its own type, and what itch_encode makes of it.
+ * Requires a valid tick. */
 uint8_t itch_tick_type(const tick_t *tick, size_t bytes);
 size_t itch_tick_message_bytes(const tick_t *tick, size_t bytes);
 

@@ -67,11 +67,15 @@ int feed_source_make_tick(feed_source_t *source, uint64_t *last_event_ns, uint64
                           const uint8_t *data, size_t bytes, tick_t *buffer, size_t *out_bytes)
 {
     source->time_ns = FEED_TIME_NONE;
-    if (itch_decode(data, bytes, buffer, out_bytes) < 0)
+    if (itch_decode_line(data, bytes, buffer, out_bytes) < 0)
         return -TBUS_EFORMAT;
-    feed_source_count(source, itch_tick_type(buffer, *out_bytes), bytes);
-    if (__builtin_expect(buffer->type != TICK_RUNT, 1))
-        source->time_ns = *last_event_ns = tick_event_ns(buffer);
+    if (__builtin_expect(tick_is_mark(buffer), 0)) {
+        feed_source_count_mark(source, buffer->type);
+    } else {
+        feed_source_count(source, itch_tick_type(buffer, *out_bytes), bytes);
+        if (__builtin_expect(buffer->type != TICK_RUNT, 1))
+            source->time_ns = *last_event_ns = tick_event_ns(buffer);
+    }
     source->seq = sequence;
     return FEED_SOURCE_TICK;
 }

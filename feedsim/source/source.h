@@ -233,7 +233,8 @@ static inline void feed_source_count_batch(feed_source_t *source, const tick_t *
     source->time_ns = tick_event_ns(last);
 }
 
-/* For the kinds of source that have numbered messages: message `sequence` as the next tick.
+/* For the kinds of source that have numbered messages: message `sequence` as the next tick, which
+ * is a mark if another tickbus has sent one (itch_decode_line).
  * `last_event_ns`: of the messages before it. FEED_SOURCE_TICK; -TBUS_EFORMAT: it is no ITCH 5.0,
  * and nothing has changed. */
 int feed_source_make_tick(feed_source_t *source, uint64_t *last_event_ns, uint64_t sequence,

@@ -223,14 +223,24 @@ static void what_a_file_cannot_have_is_left_out_and_counted(void **state)
     itch_end_mark(5, tick, &bytes);
     append(f, MD, 3, tick, bytes);
     at = feed_one(f, file, at, 4, (const uint8_t *)"!!", 2, tick);
+    /* A gap, and the snapshot behind it, whose message would come twice. */
+    tick_gap_put(tick, 5, &(tick_gap_t){.from = 5, .to = 6});
+    append(f, MD, 5, tick, TICK_GAP_BYTES);
+    tick_restore_put(tick, 5, TICK_RESTORE_BEGINS);
+    append(f, MD, 6, tick, TICK_RESTORE_BYTES);
+    assert_int_equal(itch_decode((const uint8_t *)"?", 1, tick, &bytes), 0);
+    append(f, MD, 7, tick, bytes);
+    tick_restore_put(tick, 5, TICK_RESTORE_ENDS);
+    append(f, MD, 8, tick, TICK_RESTORE_BYTES);
+    at = feed_one(f, file, at, 9, (const uint8_t *)"!!!", 3, tick);
     itch_end_mark(5, tick, &bytes);
-    append(f, MD, 5, tick, bytes);
+    append(f, MD, 10, tick, bytes);
     file[at++] = 0;
     file[at++] = 0;
     finish(f);
-    check_itch(f, file, at, 3);
+    check_itch(f, file, at, 4);
     assert_int_equal(export_to(f, "md", EXPORT_ITCH, &result, &err), 0);
-    assert_int_equal(result.left_out, 2);
+    assert_int_equal(result.left_out, 6);
     free(file);
     free(tick);
 }

@@ -289,18 +289,57 @@ static void a_message_whose_type_is_one_of_our_marks_is_not_taken_for_the_mark(v
     buffers_t *b = *state;
     uint8_t *message = malloc(ITCH_MESSAGE_MAX);
     uint64_t seed = 8;
-    static const uint8_t marks[] = {TICK_END_MARK, TICK_RUNT};
+    static const uint8_t marks[] = {TICK_END_MARK, TICK_RUNT, TICK_GAP, TICK_RESTORE};
     static const size_t sizes[] = {1, 11, 36, 65535};
-    for (size_t m = 0; m < 2; m++) {
+    for (size_t m = 0; m < 4; m++) {
         for (size_t i = 0; i < 4; i++) {
             fill(message, sizes[i], &seed);
             message[0] = marks[m];
             size_t tick_bytes = assert_lossless(b, message, sizes[i]);
             assert_int_equal(b->tick->type, TICK_RUNT);
             assert_in_range(tick_bytes, TICK_BODY_OFFSET, TICK_LEN_MAX);
+            assert_int_equal(itch_decode_line(message, sizes[i], b->tick, &tick_bytes), 0);
+            assert_int_equal(b->tick->type, TICK_RUNT);
         }
     }
     free(message);
+}
+
+static void a_mark_of_another_tickbus_is_known_by_its_sign_and_taken_from_a_line_alone(void **state)
+{
+    buffers_t *b = *state;
+    tick_t marks[2];
+    static const size_t sizes[] = {TICK_GAP_BYTES, TICK_RESTORE_BYTES};
+    tick_gap_put(&marks[0], 1234, &(tick_gap_t){.from = 5, .to = 9, .policy = TICK_GAP_WARN});
+    tick_restore_put(&marks[1], 1235, TICK_RESTORE_ENDS);
+    for (unsigned i = 0; i < 2; i++) {
+        size_t bytes, tick_bytes;
+        assert_int_equal(itch_encode(&marks[i], sizes[i], b->message, &bytes), 0);
+        assert_int_equal(bytes, itch_tick_message_bytes(&marks[i], sizes[i]));
+        assert_int_equal(bytes,
+                         TICK_ITCH_HEADER + ITCH_MARK_SIGN_BYTES + sizes[i] - TICK_BODY_OFFSET);
+        assert_int_equal(itch_decode_line(b->message, bytes, b->tick, &tick_bytes), 0);
+        assert_int_equal(tick_bytes, sizes[i]);
+        assert_memory_equal(b->tick, &marks[i], tick_bytes);
+        assert_int_equal(itch_decode(b->message, bytes, b->tick, &tick_bytes), 0); /* of a file */
+        assert_int_equal(b->tick->type, TICK_RUNT);
+        /* Any bit of the sign, and any other length, is no mark. */
+        for (size_t bit = 0; bit < 8 * ITCH_MARK_SIGN_BYTES; bit++) {
+            b->message[TICK_ITCH_HEADER + bit / 8] ^= (uint8_t)(1u << bit % 8);
+            assert_int_equal(itch_decode_line(b->message, bytes, b->tick, &tick_bytes), 0);
+            assert_int_equal(b->tick->type, TICK_RUNT);
+            b->message[TICK_ITCH_HEADER + bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        for (size_t other = 0; other < 2 * bytes; other++) {
+            assert_int_equal(itch_decode_line(b->message, other, b->tick, &tick_bytes), 0);
+            assert_int_equal(b->tick->type, other == bytes ? marks[i].type : TICK_RUNT);
+        }
+    }
+    size_t bytes, tick_bytes;
+    tick_restore_put(&marks[1], 0, TICK_RESTORE_FAILED + 1); /* which means nothing */
+    assert_int_equal(itch_encode(&marks[1], sizes[1], b->message, &bytes), 0);
+    assert_int_equal(itch_decode_line(b->message, bytes, b->tick, &tick_bytes), 0);
+    assert_int_equal(b->tick->type, TICK_RUNT);
 }
 
 static void whatever_decode_accepts_comes_back_unchanged(void **state)
@@ -374,6 +413,8 @@ int main(void)
         cmocka_unit_test(too_many_bytes_are_refused),
         cmocka_unit_test(unknown_types_of_any_length_are_carried_verbatim),
         cmocka_unit_test(a_message_whose_type_is_one_of_our_marks_is_not_taken_for_the_mark),
+        cmocka_unit_test(
+            a_mark_of_another_tickbus_is_known_by_its_sign_and_taken_from_a_line_alone),
         cmocka_unit_test(whatever_decode_accepts_comes_back_unchanged),
         cmocka_unit_test(the_end_mark_has_no_message_bytes),
         cmocka_unit_test(a_tick_that_no_message_decodes_to_is_not_encoded),

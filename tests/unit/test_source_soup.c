@@ -133,6 +133,46 @@ static void a_session_is_handed_out_tick_by_tick_over_broken_connections(void **
     assert_true(soup_fake_logins(f->fake) >= 6);
 }
 
+/* A gap that another tickbus tells of is the third; the fourth has its type without its sign. */
+static size_t marked_message(uint64_t sequence, void *context, uint8_t *to)
+{
+    tick_t mark;
+    size_t bytes;
+    if (sequence != 3 && sequence != 4)
+        return message(sequence, context, to);
+    tick_gap_put(&mark, 2, &(tick_gap_t){.from = 70, .to = 71, .policy = TICK_GAP_BLOCK});
+    if (itch_encode(&mark, TICK_GAP_BYTES, to, &bytes) < 0)
+        return 0;
+    to[TICK_ITCH_HEADER] ^= sequence == 4;
+    return bytes;
+}
+
+static void marks_of_another_tickbus_are_marks_and_those_of_a_stranger_are_messages(void **state)
+{
+    fixture_t *f = *state;
+    soup_fake_script_t script = usual;
+    const tick_t *tick = (const tick_t *)(const void *)f->tick;
+    size_t bytes;
+    tick_gap_t gap;
+    script.message = marked_message;
+    start(f, &script);
+    assert_int_equal(open_source(f, ""), 0);
+    expect(f, 1, 2);
+    assert_int_equal(next(f, &bytes), FEED_SOURCE_TICK);
+    assert_int_equal(tick_gap_get(tick, bytes, &gap), 1);
+    assert_int_equal(gap.from, 70);
+    assert_int_equal(gap.to, 71);
+    assert_int_equal(f->source->seq, 3);
+    assert_true(f->source->tick_is_mark);
+    assert_int_equal(next(f, &bytes), FEED_SOURCE_TICK);
+    assert_int_equal(tick->type, TICK_RUNT);
+    assert_int_equal(f->source->tick_type, TICK_GAP);
+    assert_false(f->source->tick_is_mark);
+    expect(f, 5, 1000);
+    assert_int_equal(f->source->messages, 999);
+    assert_int_equal(next(f, &bytes), FEED_SOURCE_END);
+}
+
 static void a_message_without_bytes_is_the_end_mark_if_the_session_ends_behind_it(void **state)
 {
     fixture_t *f = *state;
@@ -327,6 +367,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_session_is_handed_out_tick_by_tick_over_broken_connections),
+        TEST(marks_of_another_tickbus_are_marks_and_those_of_a_stranger_are_messages),
         TEST(a_message_without_bytes_is_the_end_mark_if_the_session_ends_behind_it),
         TEST(a_message_without_bytes_before_a_loss_is_a_message),
         TEST(it_begins_where_it_is_told_to),

@@ -88,7 +88,8 @@ static int export_and_tell(const char *verb, const export_request_t *request)
     if (result.left_out)
         fprintf(stderr,
                 "%s: note: %s messages that an ITCH file cannot have were left out: those\n"
-                "without bytes; csv, jsonl and pcapng have them\n",
+                "without bytes, marks of what the feed had lost, and snapshots after it; csv,\n"
+                "jsonl and pcapng have them\n",
                 verb, grouped((int64_t)result.left_out, number));
     if (strcmp(request->output, "-") != 0)
         fprintf(stderr, "%s: %s messages of '%s' in %s\n", verb,

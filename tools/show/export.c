@@ -33,7 +33,8 @@ typedef struct exporter {
     bool refused;       /* a message, by the format that was asked for */
     bool ordered;       /* one publisher: no sequence may be missing */
     bool ends;          /* itch: an end mark was the last message so far */
-    uint64_t left_out;  /* itch: messages that a file cannot have */
+    bool restoring;     /* itch: within a snapshot after a gap */
+    uint64_t left_out;  /* itch: what a file cannot have */
     uint8_t *message;   /* itch, pcapng: ITCH_MESSAGE_MAX bytes */
     pcapng_t *pcapng;   /* NULL: another format */
     symbols_t *symbols; /* NULL: the messages of the topic say their symbol, or have none */
@@ -65,6 +66,16 @@ static int encode_tick(exporter_t *x, const tbus_journal_record_t *record, size_
     return 0;
 }
 
+/* Marks tell of what the file lacks, to who knows them. What a snapshot has brought would be orders
+ * that there are already. */
+static bool is_for_us_alone(exporter_t *x, const tick_t *tick, size_t bytes)
+{
+    if (tick->type != TICK_RESTORE)
+        return tick->type == TICK_GAP || x->restoring;
+    x->restoring = bytes >= TICK_RESTORE_BYTES && tick->body[0] == TICK_RESTORE_BEGINS;
+    return true;
+}
+
 /* BinaryFILE: a 2-byte big-endian length, then the message; the length 0 alone ends the file. So
  * there is no way to have a message without bytes in it, nor an end mark before another message,
  * which older recordings may have. */
@@ -76,7 +87,7 @@ static int put_itch(exporter_t *x, const tbus_journal_record_t *record, tbus_err
         return code;
     x->left_out += x->ends;
     x->ends = ((const tick_t *)record->payload)->type == TICK_END_MARK;
-    if (bytes == 0) {
+    if (is_for_us_alone(x, record->payload, record->bytes) || bytes == 0) {
         x->left_out += !x->ends;
         return 0;
     }

@@ -2,8 +2,9 @@
 /* export.h - one topic of a journal into a file of a format that others read.
  *
  *    itch    ticks: ITCH 5.0 in BinaryFILE framing, byte for byte what was fed
- *            (feedsim/itch/itch.h). Messages without bytes, which MoldUDP64 and SoupBinTCP have,
- *            are left out: in such a file they are its end
+ *            (feedsim/itch/itch.h). Left out are messages without bytes, which MoldUDP64 and
+ *            SoupBinTCP have and which are the end of such a file, the feed's own marks of what it
+ *            has lost, and the snapshots that have made it good
  *    csv     ticks, bbos, orders, reports: message_csv.h
  *    jsonl   any type: one JSON object a line, message_text.h
  *    pcapng  any type: MoldUDP64 packets in a capture file (pcapng.h); ticks are the bytes that

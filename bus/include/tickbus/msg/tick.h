@@ -59,7 +59,7 @@ extern "C" {
 #define TICK_END_MARK 0x01u
 #define TICK_RUNT     0x02u
 
-/* And two that go on to other hosts like messages, as ITCH of that type:
+/* And two that go on to other hosts, between messages and signed (feedsim/itch/itch.h):
  * GAP: messages of the source are lost here for good (tick_gap_put).
  * RESTORE: the books are made anew. Between one that begins and one that ends it stand the messages
  * of a snapshot: all orders that there are, and no others. They and the marks are for the books
