@@ -231,6 +231,14 @@ int gateway_stream_peek(gateway_stream_t *s, const uint8_t **out_message, size_t
     return GATEWAY_STREAM_MESSAGE;
 }
 
+const void *gateway_stream_message(const gateway_stream_t *s, size_t *out_bytes)
+{
+    if (s->held_seq != s->next_seq)
+        return NULL;
+    *out_bytes = s->held_bytes;
+    return s->message;
+}
+
 void gateway_stream_advance(gateway_stream_t *s)
 {
     if (held_seq(s) == s->next_seq) {

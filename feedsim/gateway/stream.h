@@ -68,6 +68,10 @@ enum gateway_stream_outcome {
 int gateway_stream_peek(gateway_stream_t *s, const uint8_t **out_message, size_t *out_bytes,
                         tbus_error_t *err);
 
+/* After MESSAGE: the same message as it is on the ring, valid as long; NULL: the sequence never had
+ * one. */
+const void *gateway_stream_message(const gateway_stream_t *s, size_t *out_bytes);
+
 /* After MESSAGE: on to the one behind it. */
 void gateway_stream_advance(gateway_stream_t *s);
 

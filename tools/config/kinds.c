@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bus/journal/recorder.h"
+#include "feedsim/bridge/kind.h"
 #include "feedsim/feed.h"
 #include "feedsim/gateway/stage.h"
 #include "feedsim/mold/stage.h"
@@ -13,8 +14,8 @@
 #include "strategy/stage.h"
 
 static const tbus_kind_t *kinds[KINDS_MAX] = {
-    &feed_kind,    &strategy_kind, &risk_kind,    &executor_kind,
-    &gateway_kind, &glimpse_kind,  &moldout_kind, &tbus_recorder_kind,
+    &feed_kind,    &strategy_kind, &risk_kind,   &executor_kind,      &gateway_kind,
+    &glimpse_kind, &moldout_kind,  &bridge_kind, &tbus_recorder_kind,
 };
 
 const tbus_kind_t *kinds_at(uint32_t index)

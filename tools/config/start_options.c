@@ -29,6 +29,8 @@ enum {
     OPT_GLIMPSE,
     OPT_MOLD,
     OPT_MOLD_REQUESTS,
+    OPT_BRIDGE,
+    OPT_BRIDGE_TOPICS,
     OPT_NAME,
     OPT_FOR,
     OPT_SET,
@@ -57,6 +59,8 @@ static const struct option options[] = {
     {"glimpse", required_argument, NULL, OPT_GLIMPSE},
     {"mold", required_argument, NULL, OPT_MOLD},
     {"mold-requests", required_argument, NULL, OPT_MOLD_REQUESTS},
+    {"bridge", required_argument, NULL, OPT_BRIDGE},
+    {"bridge-topics", required_argument, NULL, OPT_BRIDGE_TOPICS},
     {"name", required_argument, NULL, OPT_NAME},
     {"for", required_argument, NULL, OPT_FOR},
     {"set", required_argument, NULL, OPT_SET},
@@ -91,6 +95,8 @@ static const char *key_of(int option)
         [OPT_GLIMPSE - OPT_FEED] = "glimpse.listen",
         [OPT_MOLD - OPT_FEED] = "mold.to",
         [OPT_MOLD_REQUESTS - OPT_FEED] = "mold.requests",
+        [OPT_BRIDGE - OPT_FEED] = "bridge.url",
+        [OPT_BRIDGE_TOPICS - OPT_FEED] = "bridge.topics",
         [OPT_NAME - OPT_FEED] = "bus.name",
     };
     return option >= OPT_FEED && option <= OPT_NAME ? keys[option - OPT_FEED] : NULL;

@@ -414,7 +414,9 @@ static int make_stage(running_t *r, const pipeline_stage_t *stage)
                                     .journal = config_journal(r->pipeline->config),
                                     .crew = &r->crew,
                                     .traders_count = find_traders(r->pipeline, traders, sections),
-                                    .traders = traders};
+                                    .traders = traders,
+                                    .drain_ns = r->pipeline->config->bus.drain_s_max *
+                                                UINT64_C(1000000000)};
     tbus_participant_t *block = tbus_participant(&r->pipeline->bus, stage->owner);
     /* The life lock first: a place on a ring that is held without it counts as a dead one's. It is
      * never closed. */

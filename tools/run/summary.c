@@ -16,6 +16,7 @@
 #include "tools/run/pipeline.h"
 #include "tools/run/profit_shown.h"
 #include "tools/show/feed_gaps.h"
+#include "tools/show/bridge.h"
 #include "tools/show/gateway.h"
 #include "tools/show/json_text.h"
 #include "tools/show/mold.h"
@@ -487,6 +488,8 @@ static void add_gateways(json_t *summary, const tbus_bus_t *bus)
     }
     json_t *mold = mold_json(bus);
     json_object_set_new(summary, MOLD_STAGE, mold ? mold : json_null());
+    json_t *bridge = bridge_json(bus);
+    json_object_set_new(summary, BRIDGE_STAGE, bridge ? bridge : json_null());
 }
 
 /* Messages that the feed has lost for good. */

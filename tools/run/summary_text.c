@@ -432,6 +432,24 @@ static void print_mold(FILE *out, const json_t *summary)
         paragraph(out, "", "last: %s", text_of(mold, "note"));
 }
 
+static void print_bridge(FILE *out, const json_t *summary)
+{
+    const json_t *bridge = json_object_get(summary, "bridge");
+    const json_t *totals = json_object_get(bridge, "totals");
+    char a[NUMBER_MAX], b[NUMBER_MAX], c[NUMBER_MAX], d[NUMBER_MAX];
+    if (!json_is_object(totals))
+        return;
+    paragraph(out, "bridge", "%s messages acknowledged by stream '%s' at %s (%s), %s behind",
+              grouped(integer(totals, "acknowledged"), a), text_of(bridge, "stream"),
+              text_of(bridge, "server"), text_of(bridge, "state"),
+              grouped(integer(bridge, "lag_messages"), b));
+    paragraph(out, "", "%s sent again, %s refusals, %s connections lost, %s messages lost",
+              grouped(integer(totals, "resent"), a), grouped(integer(totals, "refusals"), b),
+              grouped(integer(totals, "disconnects"), c), grouped(integer(totals, "lost"), d));
+    if (*text_of(bridge, "note"))
+        paragraph(out, "", "last: %s", text_of(bridge, "note"));
+}
+
 static void print_journal(FILE *out, const json_t *summary)
 {
     const json_t *journal = json_object_get(summary, "journal");
@@ -617,6 +635,7 @@ void summary_print(const json_t *summary, FILE *out)
     print_gateway(out, summary, "gateway");
     print_gateway(out, summary, "glimpse");
     print_mold(out, summary);
+    print_bridge(out, summary);
     print_participants(out, summary);
     if (pipeline)
         print_processes(out, summary);

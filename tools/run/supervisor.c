@@ -293,6 +293,13 @@ static bool wait_ended(supervisor_t *s, uint32_t index, uint64_t limit_ns)
     return true;
 }
 
+/* How long a stage that was told to stop may take for it. */
+static uint64_t end_ns(const supervisor_t *s, uint32_t stage)
+{
+    uint64_t serving_ns = drain_ns(s) + SALVAGE_NS;
+    return supervisor_is(s, stage, TBUS_KIND_SERVES) && serving_ns > END_NS ? serving_ns : END_NS;
+}
+
 /* Each process goes when the last of its stages has been told. */
 static bool stop_in_order(supervisor_t *s)
 {
@@ -301,7 +308,7 @@ static bool stop_in_order(supervisor_t *s)
         uint32_t process = supervisor_participant(s, i)->process;
         supervisor_command(s, i, TBUS_CMD_STOP);
         if (supervisor_told_to_stop(s, process))
-            fine &= wait_ended(s, process, END_NS);
+            fine &= wait_ended(s, process, end_ns(s, i));
     }
     return fine;
 }

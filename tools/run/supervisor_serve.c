@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "tools/show/bridge.h"
 #include "tools/show/gateway.h"
 #include "tools/show/mold.h"
 
@@ -58,6 +59,18 @@ static void tell(supervisor_t *s, uint32_t index, bool given_up)
                        service->deaths == SAID_MAX ? " (and so from now on, without a word)" : "");
 }
 
+/* One that ended in the middle of its end: what it had still to give out is not given out. */
+static void tell_unfinished(supervisor_t *s, uint32_t index)
+{
+    const tbus_kind_t *kind =
+        s->pipeline.stages[s->layout.processes[index].stages[0]].instance->kind;
+    char how[80];
+    process_end_text(&s->processes[index], how, sizeof how);
+    if (kind->errors_counter)
+        supervisor_complain(s, "'%s' (process %d) %s before it had given out everything",
+                            s->processes[index].name, (int)s->processes[index].pid, how);
+}
+
 bool supervisor_serve_again(supervisor_t *s, uint32_t index)
 {
     service_t *service = &s->services[index];
@@ -74,6 +87,8 @@ bool supervisor_serve_again(supervisor_t *s, uint32_t index)
     bool given_up = service->not_made >= NOT_MADE_MAX;
     if (!supervisor_told_to_stop(s, index))
         tell(s, index, given_up);
+    else
+        tell_unfinished(s, index);
     service->again_ns = given_up ? NEVER_NS : now_ns + pause_ns(service);
     return true;
 }
@@ -109,7 +124,8 @@ static void tell_ports(supervisor_t *s, uint32_t index)
     char text[200];
     if (s->services[index].ports_told ||
         (!gateway_ports_text(&s->pipeline.bus, stage, text, sizeof text) &&
-         !mold_ports_text(&s->pipeline.bus, stage, text, sizeof text)))
+         !mold_ports_text(&s->pipeline.bus, stage, text, sizeof text) &&
+         !bridge_ports_text(&s->pipeline.bus, stage, text, sizeof text)))
         return;
     s->services[index].ports_told = true;
     supervisor_say(s, "%s: %s", stage, text);

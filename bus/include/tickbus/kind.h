@@ -127,6 +127,8 @@ typedef struct tbus_stage_request {
     tbus_crew_t *crew;
     uint32_t traders_count; /* all stages of the pipeline that trade, in its order */
     const tbus_trader_t *traders;
+    /* Stages that serve: at the end, so long may giving out what is left take (`finish`). */
+    uint64_t drain_ns;
 } tbus_stage_request_t;
 
 enum tbus_kind_traits {
@@ -138,7 +140,8 @@ enum tbus_kind_traits {
     /* Serves who is outside, such as clients of a gateway: has a process of its own in every
      * layout, follows rings as an observer and holds none up; the others neither wait for it nor
      * fail with it, and when it dies it is started again. It is stopped last but for those that
-     * record, and its `finish` may take as long as 50 s. */
+     * record, and its `finish` may take as long as 50 s, or the request's
+     * drain_ns. */
     TBUS_KIND_SERVES = 16,
     /* Its `change` has the stage read again files that its values name, which `check_change` has
      * looked at: both are called whenever the configuration is read again, also when no value has

@@ -1,0 +1,695 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feedsim/bridge/bridge.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <tickbus/clock.h>
+#include <tickbus/msg/bbo.h>
+#include <tickbus/msg/order.h>
+#include <tickbus/msg/report.h>
+#include <tickbus/msg/tick.h>
+
+#include "feedsim/bridge/flight.h"
+#include "feedsim/gateway/stream.h"
+
+#define MS_NS           UINT64_C(1000000)
+#define SECOND_NS       UINT64_C(1000000000)
+#define SHOW_NS         (100 * MS_NS)
+#define NAP_NS          (100 * 1000)     /* while messages come */
+#define NAP_NS_QUIET    (2 * MS_NS)      /* when none has come for a second */
+#define RETRY_NS        (100 * MS_NS)    /* of a topic that could not be read */
+#define GIVE_UP_NS      (10 * SECOND_NS) /* of one that cannot be read for so long */
+#define CONNECT_NS      (100 * MS_NS)    /* from one attempt to the next, doubled up to */
+#define CONNECT_NS_MAX  (2 * SECOND_NS)
+#define ANSWER_NS       (5 * SECOND_NS)
+#define DRAIN_NS        (2 * SECOND_NS)
+#define PAUSE_NS        (20 * MS_NS)
+#define PAUSE_NS_MAX    SECOND_NS
+#define FOREIGN_MAX     8u
+#define FOREIGN_NS      (30 * SECOND_NS)
+#define BURST           64u /* messages of a topic before the next one has its turn */
+#define ANSWERS_AT_ONCE 256u
+
+typedef struct bridge_topic {
+    gateway_source_t source;
+    gateway_stream_t *stream; /* NULL: to be opened at `next_seq` */
+    char subject[NATS_SUBJECT_MAX];
+    uint64_t next_seq; /* on the topic: to be published next */
+    uint64_t unacknowledged_seq;
+    uint64_t lost; /* ever, those of bridges before included */
+    bool end_sent; /* in flight, or in the stream */
+    bool ended;    /* the stream has its end */
+    bool drained;  /* nothing was there at the last look */
+} bridge_topic_t;
+
+struct bridge {
+    tbus_bus_t *bus;
+    const char *journal;
+    bridge_options_t options;
+    char session[NATS_SESSION_MAX];
+    bridge_board_t *board;
+    nats_publisher_t *publisher;
+    bridge_flight_t flight;
+    bridge_message_t *messages;
+    bridge_topic_t topics[BRIDGE_TOPICS_MAX];
+    bool connected;
+    bool known;  /* the board said how far an earlier bridge of this bus was */
+    bool ending; /* nothing is published on the bus any more */
+    bool fresh;  /* never connected so far */
+    uint32_t connect_failures;
+    uint64_t now_ns, connect_ns, retry_ns, failed_ns, live_ns, shown_ns;
+    uint64_t stream_bytes, stream_messages;
+    tbus_atomic_u64_t *counters[BRIDGE_TOTALS_COUNT];
+    uint64_t base[BRIDGE_TOTALS_COUNT];
+    uint64_t totals[BRIDGE_TOTALS_COUNT];
+};
+
+/* --- shown --- */
+
+__attribute__((format(printf, 2, 3))) static void note(const bridge_t *b, const char *format, ...)
+{
+    va_list arguments;
+    if (!b->board)
+        return;
+    va_start(arguments, format);
+    gateway_board_put_note(&b->board->note_version, b->board->note, format, arguments);
+    va_end(arguments);
+}
+
+/* Of a message: when it was due on the bus, ns since the bus epoch; 0: it has no time. */
+static uint64_t bus_time_ns(const gateway_source_t *source, const void *message)
+{
+    const char *type = source->wire->type;
+    if (strcmp(type, "tick") == 0) {
+        const tick_t *tick = message;
+        return tick_is_warm_up(tick) ? 0 : tick_intended_ns(tick);
+    }
+    if (strcmp(type, "bbo") == 0)
+        return ((const bbo_t *)message)->intended & TICK_NS_MASK;
+    if (strcmp(type, "order") == 0)
+        return ((const order_t *)message)->sent;
+    return ((const report_t *)message)->sent;
+}
+
+/* How long the oldest message is there that the stream is not known to have. */
+static uint64_t lag_ns(const bridge_t *b)
+{
+    uint64_t now = tbus_bus_now_ns(b->bus) & TICK_NS_MASK;
+    const bridge_message_t *oldest = bridge_flight_oldest(&b->flight);
+    uint64_t since = oldest ? oldest->bus_ns : 0;
+    for (uint32_t i = 0; !oldest && i < b->options.topics_count; i++) {
+        const bridge_topic_t *t = &b->topics[i];
+        size_t bytes;
+        const void *message =
+            t->stream && !t->drained ? gateway_stream_message(t->stream, &bytes) : NULL;
+        uint64_t time_ns = message ? bus_time_ns(&t->source, message) : 0;
+        if (time_ns && (!since || time_ns < since))
+            since = time_ns;
+    }
+    uint64_t lag = since ? tick_ns_since(now, since) : 0;
+    return lag > TICK_NS_MASK / 2 ? 0 : lag; /* due only later: it came before its time */
+}
+
+static void show_topic(const bridge_topic_t *t, bridge_board_topic_t *shown)
+{
+    uint64_t next;
+    tbus_store_relaxed_u64(&shown->unacknowledged_seq, t->unacknowledged_seq);
+    tbus_store_relaxed_u64(&shown->lost, t->lost);
+    tbus_store_relaxed_u64(&shown->ended, t->ended);
+    if (gateway_source_next_seq(&t->source, &next, NULL) < 0)
+        return;
+    next += t->source.first_seq - 1;
+    tbus_store_relaxed_u64(&shown->lag_messages,
+                           next > t->unacknowledged_seq ? next - t->unacknowledged_seq : 0);
+}
+
+static void show(bridge_t *b)
+{
+    bridge_board_t *board = b->board;
+    b->shown_ns = b->now_ns;
+    b->totals[BRIDGE_TOTAL_acknowledged] = b->flight.acknowledged;
+    b->totals[BRIDGE_TOTAL_resent] = b->flight.resent;
+    b->totals[BRIDGE_TOTAL_refusals] = b->flight.refusals;
+    b->totals[BRIDGE_TOTAL_asked] = b->flight.asked;
+    gateway_board_put_totals(b->counters, board ? board->totals : NULL, b->base, b->totals,
+                             BRIDGE_TOTALS_COUNT);
+    if (!board)
+        return;
+    for (uint32_t i = 0; i < b->options.topics_count; i++)
+        show_topic(&b->topics[i], &board->topics[i]);
+    gateway_board_put_text(board->stream, BRIDGE_STREAM_WORDS, nats_publisher_stream(b->publisher));
+    gateway_board_put_text(board->server, BRIDGE_SERVER_WORDS,
+                           b->connected ? nats_publisher_server(b->publisher) : b->options.way.url);
+    tbus_store_relaxed_u32(&board->connected, b->connected);
+    tbus_store_relaxed_u32(&board->state, b->flight.state);
+    tbus_store_relaxed_u64(&board->in_flight, bridge_flight_count(&b->flight));
+    tbus_store_relaxed_u64(&board->lag_ns, lag_ns(b));
+    tbus_store_relaxed_u64(&board->stream_sequence, b->flight.last_sequence);
+    tbus_store_relaxed_u64(&board->stream_bytes, b->stream_bytes);
+    tbus_store_relaxed_u64(&board->stream_messages, b->stream_messages);
+    tbus_store_relaxed_u64(&board->updated_ns, b->now_ns);
+}
+
+/* What an earlier bridge of this bus has left there is taken up. */
+static void take_board(bridge_t *b)
+{
+    static const char *const names[] = {
+#define X(name, text) "bridge." #name,
+        BRIDGE_TOTALS(X)
+#undef X
+    };
+    bridge_board_t *board = b->board;
+    /* A bus that was joined as an observer has no counters for us to write. */
+    tbus_bus_t *counting = b->bus->owner ? b->bus : NULL;
+    gateway_board_take_totals(counting, names, board ? board->totals : NULL, b->counters, b->base,
+                              BRIDGE_TOTALS_COUNT);
+    b->totals[BRIDGE_TOTAL_starts] = 1;
+    b->known = board && tbus_load_relaxed_u64(&board->totals[BRIDGE_TOTAL_asked]) != 0;
+    b->fresh = !b->known;
+    for (uint32_t i = 0; i < b->options.topics_count; i++) {
+        bridge_topic_t *t = &b->topics[i];
+        t->next_seq = t->unacknowledged_seq = t->source.first_seq;
+        if (b->known)
+            t->lost = tbus_load_relaxed_u64(&board->topics[i].lost);
+        uint64_t noted = b->known ? tbus_load_relaxed_u64(&board->topics[i].unacknowledged_seq) : 0;
+        if (noted)
+            t->unacknowledged_seq = noted;
+        if (board)
+            gateway_board_put_text(board->topics[i].name, GATEWAY_TEXT_WORDS, t->source.topic);
+    }
+    if (!board)
+        return;
+    gateway_board_put_text(board->session_name, 2, b->session);
+    tbus_store_relaxed_u32(&board->topics_count, b->options.topics_count);
+    tbus_store_relaxed_u32(&board->pid, (uint32_t)getpid());
+}
+
+/* --- made --- */
+
+static int check_topics(const bridge_options_t *options, tbus_error_t *err)
+{
+    if (options->topics_count == 0 || options->topics_count > BRIDGE_TOPICS_MAX)
+        return tbus_fail(err, -TBUS_ECONFIG, "a bridge has 1 to %u topics", BRIDGE_TOPICS_MAX);
+    for (uint32_t i = 0; i < options->topics_count; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(options->topics[i], options->topics[k]) == 0)
+                return tbus_fail(err, -TBUS_ECONFIG, "topic '%s' is given to the bridge twice",
+                                 options->topics[i]);
+    return 0;
+}
+
+int bridge_create(tbus_bus_t *bus, const char *journal, const bridge_options_t *options,
+                  bridge_board_t *board, bridge_t **out_bridge, tbus_error_t *err)
+{
+    int code = check_topics(options, err);
+    bridge_t *b = code == 0 ? calloc(1, sizeof *b) : NULL;
+    if (code < 0)
+        return code;
+    if (!b)
+        return tbus_fail(err, -ENOMEM, "no memory for a bridge");
+    b->bus = bus;
+    b->journal = journal;
+    b->options = *options;
+    b->board = board;
+    snprintf(b->session, sizeof b->session, "%.*s", (int)sizeof b->session - 1,
+             bus->directory->session_name);
+    b->options.wish.bus = bus->directory->name;
+    b->options.wish.session = b->session;
+    b->messages = calloc(options->in_flight_max, sizeof *b->messages);
+    code = b->messages ? nats_publisher_create(&b->options.way, &b->options.wish,
+                                               options->in_flight_max, &b->publisher, err)
+                       : tbus_fail(err, -ENOMEM, "no memory for %u messages in flight",
+                                   options->in_flight_max);
+    const bridge_flight_options_t flight = {.capacity = options->in_flight_max,
+                                            .bytes_max = options->in_flight_bytes,
+                                            .answer_ns = ANSWER_NS,
+                                            .drain_ns = DRAIN_NS,
+                                            .foreign_max = FOREIGN_MAX,
+                                            .foreign_ns = FOREIGN_NS,
+                                            .pause_ns = PAUSE_NS,
+                                            .pause_ns_max = PAUSE_NS_MAX};
+    if (code < 0) {
+        bridge_destroy(b);
+        return code;
+    }
+    bridge_flight_init(&b->flight, &flight, b->messages);
+    *out_bridge = b;
+    return 0;
+}
+
+void bridge_destroy(bridge_t *b)
+{
+    if (!b)
+        return;
+    nats_publisher_destroy(b->publisher);
+    for (uint32_t i = 0; i < b->options.topics_count; i++)
+        gateway_stream_close(b->topics[i].stream);
+    free(b->messages);
+    free(b);
+}
+
+/* --- connected --- */
+
+static int connect_now(bridge_t *b, tbus_error_t *err)
+{
+    int code = nats_publisher_connect(b->publisher, err);
+    b->now_ns = tbus_clock_ns();
+    if (code < 0)
+        return code;
+    b->connected = true;
+    b->connect_failures = 0;
+    b->totals[BRIDGE_TOTAL_connects]++;
+    for (uint32_t i = 0; i < b->options.topics_count; i++)
+        if (!nats_subject(nats_publisher_stream(b->publisher), b->options.topics[i], NULL,
+                          b->topics[i].subject))
+            return tbus_fail(err, -TBUS_ECONFIG, "topic '%s' has no subject", b->options.topics[i]);
+    if (!b->fresh)
+        note(b, "connected to %s", nats_publisher_server(b->publisher));
+    b->fresh = false;
+    return 0;
+}
+
+/* These do not pass by themselves. */
+static bool is_for_good(int code)
+{
+    return code == -TBUS_EEXISTS || code == -TBUS_ECONFIG || code == -TBUS_EFORMAT;
+}
+
+static void disconnect(bridge_t *b, const char *why)
+{
+    if (b->connected)
+        b->totals[BRIDGE_TOTAL_disconnects]++;
+    b->connected = false;
+    nats_publisher_disconnect(b->publisher);
+    b->now_ns = tbus_clock_ns();
+    b->connect_ns = b->now_ns;
+    bridge_flight_lost(&b->flight, b->now_ns);
+    note(b, "%s", why);
+}
+
+/* Connected, or it is not yet time, or it failed: 0. */
+static int connect_again(bridge_t *b, tbus_error_t *err)
+{
+    tbus_error_t why = {0};
+    if (b->now_ns < b->connect_ns)
+        return 0;
+    int code = connect_now(b, &why);
+    if (code == 0)
+        return 0;
+    if (is_for_good(code))
+        return tbus_fail(err, code, "%s", why.text);
+    uint64_t wait_ns = CONNECT_NS << (b->connect_failures < 5 ? b->connect_failures : 5);
+    b->connect_failures++;
+    b->connect_ns = b->now_ns + (wait_ns < CONNECT_NS_MAX ? wait_ns : CONNECT_NS_MAX);
+    note(b, "%s", why.text);
+    return 0;
+}
+
+/* --- asked --- */
+
+static int reposition(bridge_t *b, uint32_t index, const nats_topic_last_t *last,
+                      const nats_stream_last_t *stream, tbus_error_t *err)
+{
+    bridge_topic_t *t = &b->topics[index];
+    uint64_t next = last->there ? last->seq + 1 : t->source.first_seq;
+    if (!last->there && stream->removed && !b->known)
+        return tbus_fail(err, -TBUS_ENOTFOUND,
+                         "stream '%s' has no message of topic '%s' any more, its limits have "
+                         "removed some, and nobody knows how far it was: name another stream, "
+                         "whose limits keep the last message of each topic",
+                         nats_publisher_stream(b->publisher), t->source.topic);
+    if (!last->there && stream->removed)
+        next = t->unacknowledged_seq;
+    t->ended = t->end_sent = last->ended;
+    t->unacknowledged_seq = next;
+    if (t->next_seq != next || !t->stream) {
+        gateway_stream_close(t->stream);
+        t->stream = NULL;
+        t->next_seq = next;
+    }
+    t->drained = false;
+    return 0;
+}
+
+/* How far is the stream? Then publishing goes on there. */
+static int ask(bridge_t *b, tbus_error_t *err)
+{
+    nats_stream_last_t stream;
+    nats_topic_last_t lasts[BRIDGE_TOPICS_MAX];
+    tbus_error_t why = {0};
+    int code = nats_publisher_ask(b->publisher, b->options.topics, b->options.topics_count, &stream,
+                                  lasts, &why);
+    b->now_ns = tbus_clock_ns();
+    if (code < 0 && is_for_good(code))
+        return tbus_fail(err, code, "%s", why.text);
+    if (code < 0) {
+        note(b, "%s", why.text);
+        bridge_flight_not_asked(&b->flight, b->now_ns);
+        return 0;
+    }
+    for (uint32_t i = 0; i < b->options.topics_count; i++) {
+        code = reposition(b, i, &lasts[i], &stream, err);
+        if (code < 0)
+            return code;
+    }
+    bridge_flight_asked(&b->flight, stream.sequence);
+    b->stream_bytes = stream.bytes;
+    b->stream_messages = stream.messages;
+    b->known = true;
+    return 1;
+}
+
+/* --- answers --- */
+
+static void arrived(void *context, const bridge_message_t *message)
+{
+    bridge_t *b = context;
+    bridge_topic_t *t = &b->topics[message->topic];
+    if (message->seq == UINT64_MAX)
+        t->ended = true;
+    else
+        t->unacknowledged_seq = message->seq + 1;
+}
+
+static enum bridge_answer meaning(const nats_incoming_answer_t *a)
+{
+    if (a->unserved)
+        return BRIDGE_UNSERVED;
+    if (a->answer.stored)
+        return BRIDGE_ACKED;
+    switch (a->answer.error_code) {
+    case NATS_ERROR_LAST_SEQUENCE:
+        return BRIDGE_REFUSED;
+    case NATS_ERROR_STORE:
+    case NATS_ERROR_STORAGE:
+    case NATS_ERROR_MEMORY:
+    case NATS_ERROR_RESOURCES:
+        return BRIDGE_FULL;
+    default:
+        return BRIDGE_WRONG;
+    }
+}
+
+static void tell_refusal(const bridge_t *b, const nats_incoming_answer_t *a,
+                         enum bridge_answer what)
+{
+    if (what == BRIDGE_UNSERVED)
+        note(b, "nobody keeps stream '%s' now; it is tried again",
+             nats_publisher_stream(b->publisher));
+    else if (a->answer.stored)
+        note(b, "a message was in stream '%s' already: the stream is asked how far it is",
+             nats_publisher_stream(b->publisher));
+    else
+        note(b, "stream '%s' takes no more: %s; it is tried again",
+             nats_publisher_stream(b->publisher), a->answer.text);
+}
+
+static uint32_t take_answers(bridge_t *b)
+{
+    nats_incoming_answer_t answers[ANSWERS_AT_ONCE];
+    uint32_t count = nats_publisher_answers(b->publisher, answers, ANSWERS_AT_ONCE);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t refusals = b->flight.refusals;
+        enum bridge_answer what = meaning(&answers[i]);
+        bridge_flight_answer(&b->flight, answers[i].ticket, what, answers[i].answer.sequence,
+                             b->now_ns, arrived, b);
+        if (b->flight.refusals != refusals)
+            tell_refusal(b, &answers[i], what);
+    }
+    return count;
+}
+
+/* --- publishing --- */
+
+/* False: it could not be sent, and the connection is gone. */
+static bool put(bridge_t *b, uint32_t index, nats_outgoing_t *m, uint64_t bus_ns)
+{
+    bridge_topic_t *t = &b->topics[index];
+    tbus_error_t why = {0};
+    const bridge_message_t message = {.topic = index,
+                                      .bytes = (uint32_t)m->bytes,
+                                      .seq = m->end ? UINT64_MAX : m->seq,
+                                      .bus_ns = bus_ns,
+                                      .sent_ns = b->now_ns};
+    m->ticket = bridge_flight_put(&b->flight, &message, &m->last_sequence);
+    m->subject = t->subject;
+    m->topic = t->source.topic;
+    if (nats_publisher_put(b->publisher, m, &why) < 0) {
+        disconnect(b, why.text);
+        return false;
+    }
+    b->totals[BRIDGE_TOTAL_published]++;
+    b->totals[BRIDGE_TOTAL_published_bytes] += m->bytes;
+    return true;
+}
+
+static bool put_message(bridge_t *b, uint32_t index, const uint8_t *data, size_t bytes)
+{
+    bridge_topic_t *t = &b->topics[index];
+    size_t held;
+    const void *message = gateway_stream_message(t->stream, &held);
+    uint64_t bus_ns = message ? bus_time_ns(&t->source, message) : 0;
+    bool tick = message && strcmp(t->source.wire->type, "tick") == 0;
+    nats_outgoing_t m = {.type = message ? t->source.wire->type : NATS_TYPE_VOID,
+                         .seq = t->next_seq,
+                         .time_ns = bus_ns ? b->bus->directory->started_realtime_ns + bus_ns : 0,
+                         .warm_up = tick && tick_is_warm_up(message),
+                         .data = data,
+                         .bytes = message ? bytes : 0};
+    gateway_stream_advance(t->stream);
+    t->next_seq++;
+    return put(b, index, &m, bus_ns);
+}
+
+static bool put_lost(bridge_t *b, uint32_t index)
+{
+    bridge_topic_t *t = &b->topics[index];
+    char text[160];
+    uint64_t next = gateway_stream_next_seq(t->stream) + t->source.first_seq - 1;
+    nats_outgoing_t m = {
+        .type = NATS_TYPE_LOST, .seq = next - 1, .lost = next - t->next_seq, .data = text};
+    m.bytes = (size_t)snprintf(text, sizeof text, "messages %" PRIu64 " to %" PRIu64 " %s",
+                               t->next_seq, next - 1, gateway_stream_why(t->stream));
+    if (m.bytes >= sizeof text)
+        m.bytes = sizeof text - 1;
+    b->totals[BRIDGE_TOTAL_lost] += m.lost;
+    t->lost += m.lost;
+    note(b, "topic %s: %s: the stream says so", t->source.topic, text);
+    t->next_seq = next;
+    return put(b, index, &m, 0);
+}
+
+static bool put_end(bridge_t *b, uint32_t index)
+{
+    bridge_topic_t *t = &b->topics[index];
+    nats_outgoing_t m = {.type = NATS_TYPE_END, .seq = t->next_seq - 1, .end = true};
+    t->end_sent = true;
+    return put(b, index, &m, 0);
+}
+
+/* Nothing more is published on the bus: is all of the topic read? */
+static bool is_read(const bridge_topic_t *t)
+{
+    uint64_t next;
+    return gateway_source_next_seq(&t->source, &next, NULL) == 0 &&
+           t->next_seq >= next + t->source.first_seq - 1;
+}
+
+static int open_topic(bridge_topic_t *t, tbus_error_t *err)
+{
+    return gateway_stream_open(&t->source, t->next_seq - t->source.first_seq + 1, &t->stream, err);
+}
+
+/* Up to a burst of one topic. How many went out; negative: it cannot be read. */
+static int publish_topic(bridge_t *b, uint32_t index, tbus_error_t *err)
+{
+    bridge_topic_t *t = &b->topics[index];
+    int code = t->stream || t->end_sent ? 0 : open_topic(t, err);
+    int count = 0;
+    while (code == 0 && count < (int)BURST && b->connected && !t->end_sent &&
+           bridge_flight_has_room(&b->flight, 0)) {
+        const uint8_t *data;
+        size_t bytes;
+        int outcome = gateway_stream_peek(t->stream, &data, &bytes, err);
+        t->drained = outcome == GATEWAY_STREAM_NOTHING;
+        if (outcome == GATEWAY_STREAM_MESSAGE) {
+            if (!bridge_flight_has_room(&b->flight, bytes))
+                break;
+            (void)put_message(b, index, data, bytes);
+        } else if (outcome == GATEWAY_STREAM_LOST) {
+            (void)put_lost(b, index);
+        } else if (outcome == GATEWAY_STREAM_ENDED ||
+                   (outcome == GATEWAY_STREAM_NOTHING && b->ending && is_read(t))) {
+            (void)put_end(b, index);
+        } else if (outcome != GATEWAY_STREAM_BUSY) {
+            code = outcome;
+            break;
+        }
+        count++;
+    }
+    return code < 0 ? code : count;
+}
+
+/* A topic could not be read. What is corrupt stays so; all else may pass. */
+static int bear_error(bridge_t *b, const bridge_topic_t *t, int code, const tbus_error_t *why,
+                      tbus_error_t *err)
+{
+    if (!b->failed_ns)
+        b->failed_ns = b->now_ns;
+    b->retry_ns = b->now_ns + RETRY_NS;
+    b->totals[BRIDGE_TOTAL_read_errors]++;
+    note(b, "topic %s cannot be read for now: %s", t->source.topic, why->text);
+    if (code != -TBUS_ECORRUPT && b->now_ns - b->failed_ns < GIVE_UP_NS)
+        return 0;
+    return tbus_fail(err, code, "the bridge cannot read topic '%s': %s", t->source.topic,
+                     why->text);
+}
+
+static int publish(bridge_t *b, tbus_error_t *err)
+{
+    int done = 0;
+    if (b->retry_ns > b->now_ns)
+        return 0;
+    for (uint32_t i = 0; i < b->options.topics_count; i++) {
+        tbus_error_t why = {0};
+        int count = publish_topic(b, i, &why);
+        if (count < 0)
+            return bear_error(b, &b->topics[i], count, &why, err);
+        done += count;
+    }
+    b->retry_ns = b->failed_ns = 0;
+    if (done)
+        b->live_ns = b->now_ns;
+    return done;
+}
+
+/* --- started --- */
+
+int bridge_start(bridge_t *b, tbus_error_t *err)
+{
+    int code = 0;
+    for (uint32_t i = 0; code == 0 && i < b->options.topics_count; i++)
+        code = gateway_source_find(b->bus, b->journal, b->options.topics[i], &b->topics[i].source,
+                                   err);
+    if (code < 0)
+        return code;
+    take_board(b);
+    b->now_ns = tbus_clock_ns();
+    code = b->fresh ? connect_now(b, err) : connect_again(b, err);
+    show(b);
+    return code;
+}
+
+/* --- turned --- */
+
+static int tell_fenced(const bridge_t *b, tbus_error_t *err)
+{
+    return tbus_fail(err, -TBUS_EEXISTS,
+                     "another bridge publishes this session to stream '%s': %u messages of ours "
+                     "were refused for one of its own within %u s; nothing is doubled or missing",
+                     nats_publisher_stream(b->publisher), b->flight.foreign,
+                     (unsigned)(FOREIGN_NS / SECOND_NS));
+}
+
+static int turn(bridge_t *b, tbus_error_t *err)
+{
+    int done = 0;
+    if (b->connected && !nats_publisher_connected(b->publisher))
+        disconnect(b, "the connection to NATS was lost; it is made again");
+    if (!b->connected) {
+        int code = connect_again(b, err);
+        return code < 0 ? code : b->connected;
+    }
+    done += (int)take_answers(b);
+    if (bridge_flight_tick(&b->flight, b->now_ns)) {
+        disconnect(b, "NATS does not answer; the connection is made anew");
+        return 1;
+    }
+    if (b->flight.state == BRIDGE_FENCED)
+        return tell_fenced(b, err);
+    if (bridge_flight_should_ask(&b->flight, b->now_ns)) {
+        int code = ask(b, err);
+        if (code <= 0)
+            return code;
+        done++;
+    }
+    if (b->flight.state == BRIDGE_PUBLISHING) {
+        int code = publish(b, err);
+        if (code < 0)
+            return code;
+        done += code;
+    }
+    return done;
+}
+
+int bridge_turn(bridge_t *b, tbus_error_t *err)
+{
+    b->now_ns = tbus_clock_ns();
+    int done = turn(b, err);
+    if (done < 0 || b->now_ns - b->shown_ns >= SHOW_NS)
+        show(b);
+    return done;
+}
+
+void bridge_sleep(bridge_t *b, uint64_t until_ns)
+{
+    uint64_t now_ns = tbus_clock_ns();
+    uint64_t wait_ns = now_ns - b->live_ns > SECOND_NS ? NAP_NS_QUIET : NAP_NS;
+    if (until_ns < now_ns + wait_ns)
+        wait_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+    struct timespec wait = {.tv_nsec = (long)wait_ns};
+    struct pollfd fd = {.fd = nats_publisher_fd(b->publisher), .events = POLLIN};
+    (void)ppoll(&fd, 1, &wait, NULL);
+}
+
+/* --- ended --- */
+
+bool bridge_is_complete(const bridge_t *b)
+{
+    for (uint32_t i = 0; i < b->options.topics_count; i++)
+        if (!b->topics[i].ended)
+            return false;
+    return true;
+}
+
+static int tell_unfinished(const bridge_t *b, tbus_error_t *err)
+{
+    uint64_t missing = 0, next;
+    for (uint32_t i = 0; i < b->options.topics_count; i++) {
+        const bridge_topic_t *t = &b->topics[i];
+        if (!t->ended && gateway_source_next_seq(&t->source, &next, NULL) == 0 &&
+            next + t->source.first_seq - 1 > t->unacknowledged_seq)
+            missing += next + t->source.first_seq - 1 - t->unacknowledged_seq;
+    }
+    return tbus_fail(err, -TBUS_ESTOPPED,
+                     "the bridge has %" PRIu64 " messages that %s has not acknowledged%s; give it "
+                     "longer with bus.drain_s_max",
+                     missing, b->options.way.url,
+                     b->journal ? "" : ", and there is no journal that keeps them");
+}
+
+int bridge_finish(bridge_t *b, uint64_t limit_ns, tbus_error_t *err)
+{
+    uint64_t until_ns = tbus_clock_ns() + limit_ns;
+    int done = 0;
+    b->ending = true;
+    while (!bridge_is_complete(b) && tbus_clock_ns() < until_ns) {
+        done = bridge_turn(b, err);
+        if (done < 0)
+            break;
+        if (done == 0)
+            bridge_sleep(b, until_ns);
+    }
+    show(b);
+    if (done < 0 || bridge_is_complete(b))
+        return done < 0 ? done : 0;
+    return tell_unfinished(b, err);
+}
