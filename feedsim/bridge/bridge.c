@@ -344,6 +344,7 @@ static int ask(bridge_t *b, tbus_error_t *err)
 {
     nats_stream_last_t stream;
     nats_topic_last_t lasts[BRIDGE_TOPICS_MAX];
+    uint64_t sequences[BRIDGE_TOPICS_MAX];
     tbus_error_t why = {0};
     int code = nats_publisher_ask(b->publisher, b->options.topics, b->options.topics_count, &stream,
                                   lasts, &why);
@@ -360,7 +361,9 @@ static int ask(bridge_t *b, tbus_error_t *err)
         if (code < 0)
             return code;
     }
-    bridge_flight_asked(&b->flight, stream.sequence);
+    for (uint32_t i = 0; i < b->options.topics_count; i++)
+        sequences[i] = lasts[i].there ? lasts[i].sequence : 0;
+    bridge_flight_asked(&b->flight, stream.sequence, sequences, b->options.topics_count);
     b->stream_bytes = stream.bytes;
     b->stream_messages = stream.messages;
     b->known = true;
@@ -373,10 +376,8 @@ static void arrived(void *context, const bridge_message_t *message)
 {
     bridge_t *b = context;
     bridge_topic_t *t = &b->topics[message->topic];
-    if (message->seq == UINT64_MAX)
-        t->ended = true;
-    else
-        t->unacknowledged_seq = message->seq + 1;
+    t->ended = message->end;
+    t->unacknowledged_seq = message->seq + 1;
 }
 
 static enum bridge_answer meaning(const nats_incoming_answer_t *a)
@@ -384,9 +385,10 @@ static enum bridge_answer meaning(const nats_incoming_answer_t *a)
     if (a->unserved)
         return BRIDGE_UNSERVED;
     if (a->answer.stored)
-        return BRIDGE_ACKED;
+        return a->answer.duplicate ? BRIDGE_DOUBLED : BRIDGE_ACKED;
     switch (a->answer.error_code) {
     case NATS_ERROR_LAST_SEQUENCE:
+    case NATS_ERROR_LAST_ID:
         return BRIDGE_REFUSED;
     case NATS_ERROR_STORE:
     case NATS_ERROR_STORAGE:
@@ -434,12 +436,20 @@ static bool put(bridge_t *b, uint32_t index, nats_outgoing_t *m, uint64_t bus_ns
 {
     bridge_topic_t *t = &b->topics[index];
     tbus_error_t why = {0};
+    bridge_fence_t fence;
     const bridge_message_t message = {.topic = index,
                                       .bytes = (uint32_t)m->bytes,
-                                      .seq = m->end ? UINT64_MAX : m->seq,
+                                      .seq = m->seq,
+                                      .end = m->end,
                                       .bus_ns = bus_ns,
                                       .sent_ns = b->now_ns};
-    m->ticket = bridge_flight_put(&b->flight, &message, &m->last_sequence);
+    m->ticket = bridge_flight_put(&b->flight, &message, &fence);
+    m->last_sequence = fence.last_sequence;
+    m->names_message = fence.names_message;
+    m->last_seq = fence.last_seq;
+    m->last_end = fence.last_end;
+    m->names_topic = fence.names_topic;
+    m->topic_sequence = fence.topic_sequence;
     m->subject = t->subject;
     m->topic = t->source.topic;
     if (nats_publisher_put(b->publisher, m, &why) < 0) {
@@ -515,13 +525,13 @@ static int publish_topic(bridge_t *b, uint32_t index, tbus_error_t *err)
     int code = t->stream || t->end_sent ? 0 : open_topic(t, err);
     int count = 0;
     while (code == 0 && count < (int)BURST && b->connected && !t->end_sent &&
-           bridge_flight_has_room(&b->flight, 0)) {
+           bridge_flight_has_room(&b->flight, index, 0)) {
         const uint8_t *data;
         size_t bytes;
         int outcome = gateway_stream_peek(t->stream, &data, &bytes, err);
         t->drained = outcome == GATEWAY_STREAM_NOTHING;
         if (outcome == GATEWAY_STREAM_MESSAGE) {
-            if (!bridge_flight_has_room(&b->flight, bytes))
+            if (!bridge_flight_has_room(&b->flight, index, bytes))
                 break;
             (void)put_message(b, index, data, bytes);
         } else if (outcome == GATEWAY_STREAM_LOST) {
@@ -584,6 +594,10 @@ int bridge_start(bridge_t *b, tbus_error_t *err)
     take_board(b);
     b->now_ns = tbus_clock_ns();
     code = b->fresh ? connect_now(b, err) : connect_again(b, err);
+    if (code == 0 && b->connected) {
+        code = ask(b, err);
+        code = code > 0 ? 0 : code;
+    }
     show(b);
     return code;
 }

@@ -8,16 +8,17 @@
  *                                                         flight.h: what is on its way
  *
  * What is in the stream is in layout.h. It follows its topics as an observer and holds nobody up.
- * When NATS is slow or gone, the rings go round and the bridge goes on from the journal when it can;
+ * When NATS is slow or gone, the rings go round and the bridge goes on from the journal, if any;
  * without a journal what was lost is said in the stream itself, in the place of the messages
  * (Tickbus-Type: lost), and counted.
  *
- * Its memory of how far it is is the stream: after every death, loss or refusal it asks for the last
- * message of each topic and goes on behind it. Should the limits of the stream have removed a
+ * Its memory of how far it is is the stream: after every death, loss or refusal it asks for the
+ * last message of each topic and goes on behind it. Should the limits of the stream have removed a
  * topic's last message, the board of this bus says how far it was.
  *
  *    create   nothing is connected
- *    start    the topics are found; then the stream, or the reason why there is none
+ *    start    the topics are found; then the stream, or the reason why there is none: before the
+ *             bus has messages, if that can be
  *    turn ... sleep ...
  *    finish   no more is published: the rest, then the end of each topic
  *    destroy
@@ -54,8 +55,9 @@ typedef struct bridge bridge_t;
 int bridge_create(tbus_bus_t *bus, const char *journal, const bridge_options_t *options,
                   bridge_board_t *board, bridge_t **out_bridge, tbus_error_t *err);
 
-/* Find the topics and connect. The first bridge of a bus has to succeed, so that a wrong password is
- * an error of the start; one that takes the place of another goes on trying. Waits. Cold. */
+/* Find the topics, connect, and ask how far the stream is. The first bridge of a bus has to
+ * succeed, so that a wrong password is an error of the start; one that takes the place of another
+ * goes on trying. Waits. Cold. */
 int bridge_start(bridge_t *b, tbus_error_t *err);
 
 /* One turn. Something was done (> 0), nothing to do (0), or it cannot go on (< 0): the stream is

@@ -44,7 +44,8 @@ bool bridge_flight_should_ask(const bridge_flight_t *f, uint64_t now_ns)
     return f->state == BRIDGE_ASKING && now_ns >= f->ask_ns;
 }
 
-void bridge_flight_asked(bridge_flight_t *f, uint64_t last_sequence)
+void bridge_flight_asked(bridge_flight_t *f, uint64_t last_sequence,
+                         const uint64_t *topic_sequences, uint32_t count)
 {
     /* Of what is in flight, that many may be in the stream: the rest is sent again. Should another
      * bridge have put them there it is the same, since they are the same messages. */
@@ -56,7 +57,10 @@ void bridge_flight_asked(bridge_flight_t *f, uint64_t last_sequence)
     if (arrived)
         f->failures = 0;
     f->first = f->next;
+    f->answered = 0;
     f->bytes = 0;
+    memset(f->topic_counts, 0, sizeof f->topic_counts);
+    memcpy(f->topic_sequences, topic_sequences, count * sizeof *topic_sequences);
     f->last_sequence = last_sequence;
     f->state = BRIDGE_PUBLISHING;
     f->trouble = BRIDGE_ACKED;
@@ -70,36 +74,54 @@ void bridge_flight_not_asked(bridge_flight_t *f, uint64_t now_ns)
 
 /* --- publishing --- */
 
-bool bridge_flight_has_room(const bridge_flight_t *f, uint64_t bytes)
+bool bridge_flight_has_room(const bridge_flight_t *f, uint32_t topic, uint64_t bytes)
 {
     uint64_t count = bridge_flight_count(f);
-    return f->state == BRIDGE_PUBLISHING && count < f->options.capacity &&
-           (count == 0 || f->bytes + bytes <= f->options.bytes_max);
+    if (f->state != BRIDGE_PUBLISHING)
+        return false;
+    if (count == 0)
+        return true;
+    return count < f->options.capacity && f->bytes + bytes <= f->options.bytes_max &&
+           (f->topic_counts[topic] == 0 || at(f, f->next - 1)->topic == topic);
 }
 
 uint64_t bridge_flight_put(bridge_flight_t *f, const bridge_message_t *message,
-                           uint64_t *out_last_sequence)
+                           bridge_fence_t *out_fence)
 {
-    *out_last_sequence = f->last_sequence + bridge_flight_count(f);
+    uint64_t count = bridge_flight_count(f);
+    bridge_fence_t fence = {.last_sequence = f->last_sequence + count};
+    if (count) { /* else all of the stream is known for certain */
+        const bridge_message_t *before = at(f, f->next - 1);
+        fence.names_message = before->topic == message->topic;
+        fence.names_topic = !fence.names_message;
+        fence.last_seq = before->seq;
+        fence.last_end = before->end;
+        fence.topic_sequence = f->topic_sequences[message->topic];
+    }
+    *out_fence = fence;
+    f->topic_counts[message->topic]++;
     *at(f, f->next) = *message;
+    at(f, f->next)->answered = at(f, f->next)->acked = false;
     f->bytes += message->bytes;
     return f->next++;
 }
 
 /* --- answers --- */
 
-/* All up to and with this ticket are in the stream. */
-static void arrive(bridge_flight_t *f, uint64_t ticket, bridge_arrived_t *arrived, void *context)
+/* Those at the front that are acknowledged are in the stream. */
+static void advance(bridge_flight_t *f, bridge_arrived_t *arrived, void *context)
 {
-    for (; f->first <= ticket; f->first++) {
+    for (; f->first < f->next && at(f, f->first)->acked; f->first++) {
         const bridge_message_t *message = at(f, f->first);
+        f->answered--;
         f->bytes -= message->bytes;
-        f->last_sequence++;
+        f->topic_sequences[message->topic] = ++f->last_sequence;
+        f->topic_counts[message->topic]--;
         f->acknowledged++;
+        f->failures = 0;
         if (arrived)
             arrived(context, message);
     }
-    f->failures = 0;
 }
 
 static bool is_fenced(bridge_flight_t *f, uint64_t now_ns)
@@ -111,28 +133,17 @@ static bool is_fenced(bridge_flight_t *f, uint64_t now_ns)
     return ++f->foreign > f->options.foreign_max;
 }
 
-static void begin_draining(bridge_flight_t *f, uint64_t now_ns)
+/* Those behind the first that is refused are so because of it, and tell nothing more. */
+static void refuse(bridge_flight_t *f, enum bridge_answer answer, uint64_t now_ns)
 {
+    if (f->state != BRIDGE_PUBLISHING)
+        return;
+    f->refusals++;
+    f->trouble = answer;
     f->state = BRIDGE_DRAINING;
     f->drain_until_ns = now_ns + f->options.drain_ns;
-}
-
-static void refuse(bridge_flight_t *f, uint64_t ticket, enum bridge_answer answer, uint64_t now_ns)
-{
-    /* Those behind the first one are refused because of it, and tell nothing more. */
-    if (f->state == BRIDGE_PUBLISHING) {
-        f->refusals++;
-        f->trouble = answer;
-        if (answer == BRIDGE_REFUSED && is_fenced(f, now_ns)) {
-            f->state = BRIDGE_FENCED;
-            return;
-        }
-        begin_draining(f, now_ns);
-    }
-    /* Answers come in the order of the stream: behind that to the last ticket there is none. And
-     * what is before a refused one was answered, or its answer is on the way. */
-    if (f->state == BRIDGE_DRAINING && ticket + 1 == f->next)
-        begin_asking(f, now_ns);
+    if (answer == BRIDGE_REFUSED && is_fenced(f, now_ns))
+        f->state = BRIDGE_FENCED;
 }
 
 void bridge_flight_answer(bridge_flight_t *f, uint64_t ticket, enum bridge_answer answer,
@@ -142,15 +153,21 @@ void bridge_flight_answer(bridge_flight_t *f, uint64_t ticket, enum bridge_answe
     if (ticket < f->first || ticket >= f->next ||
         (f->state != BRIDGE_PUBLISHING && f->state != BRIDGE_DRAINING))
         return;
-    if (answer == BRIDGE_ACKED && sequence == f->last_sequence + (ticket - f->first) + 1) {
-        arrive(f, ticket, arrived, context);
-        if (f->state == BRIDGE_DRAINING && f->first == f->next)
-            begin_asking(f, now_ns);
+    bridge_message_t *message = at(f, ticket);
+    if (message->answered)
         return;
-    }
-    /* An ack of another place: the server remembers the message's id, and the message is in the
-     * stream where an earlier connection put it. */
-    refuse(f, ticket, answer == BRIDGE_ACKED ? BRIDGE_WRONG : answer, now_ns);
+    message->answered = true;
+    f->answered++;
+    /* An ack of another place tells that what we take for the stream is another's. */
+    if (answer == BRIDGE_ACKED && sequence != f->last_sequence + (ticket - f->first) + 1)
+        answer = BRIDGE_WRONG;
+    message->acked = answer == BRIDGE_ACKED;
+    if (message->acked)
+        advance(f, arrived, context);
+    else
+        refuse(f, answer, now_ns);
+    if (f->state == BRIDGE_DRAINING && f->answered == bridge_flight_count(f))
+        begin_asking(f, now_ns);
 }
 
 void bridge_flight_lost(bridge_flight_t *f, uint64_t now_ns)

@@ -1,21 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* flight.h - what is on its way to a stream and not acknowledged yet: what may be published next,
- * which message it names as its predecessor, what an answer means, when to ask the stream again.
- * The state machine of a bridge, without NATS and without a clock: pure.
+ * what it says of the stream before it, what an answer means, when to ask the stream again. The
+ * state machine of a bridge, without NATS and without a clock: pure.
  *
- *                 asked: how far is the stream                first refusal, an ack of another place,
- *    ASKING ---------------------------------> PUBLISHING ------- no answer for too long -----+
+ *                 asked: how far is the stream              first refusal, an ack of another
+ *    ASKING ---------------------------------> PUBLISHING ------- place, no answer in time ---+
  *      ^  ^                                                                                   |
  *      |  +--- connection lost -------- (any state)                                           v
  *      +---------------- every message in flight is answered, or its time is up --------- DRAINING
  *      |
  *      +--- refused too often though nothing of ours was uncertain ---> FENCED (for good)
  *
- * The server takes a message only when the one that it names is the last of the stream. So what is
- * in flight stands in the stream in the order in which it was published or not at all, an ack for
- * one tells that those before it are in the stream as well, and once one is refused so is all
- * behind it. Whoever else writes to the stream makes the next of ours be refused: nothing is ever
- * doubled, by whatever number of bridges.
+ * Every message says what it follows, and the server takes it only when that is so:
+ *
+ *    always                               the sequence of the stream's last message
+ *    behind one of its own topic that     also the id of that one (topic and sequence on it): it
+ *    is in flight                         must be the stream's last message
+ *    behind one of another topic that     also the place of its own topic's last message, which is
+ *    is in flight                         known for certain: it must be the topic's last. So none
+ *                                         of its own topic may be in flight then; it waits for that
+ *
+ * The place alone is not enough. Messages that a dead connection has sent may reach the server
+ * late, among those of its successor; each then finds the stream as long as it says, but what is at
+ * that place may be a message of another topic in the place of one of its own, since nothing but
+ * chance orders topics among each other. It would be taken, doubled or in front of one that is
+ * missing. With the id, or the topic's place, what is taken is always the topic's next message,
+ * whatever number of bridges and of dead connections there are.
+ *
+ * An ack tells of its own message alone: one that was refused may have another bridge's message in
+ * its place, and the next of ours be taken. So what is known for certain ends at the first message
+ * that is not acknowledged, whatever is said of those behind it.
  *
  * After a refusal nobody guesses: the stream says which message of each topic is its last, and the
  * bridge goes on behind that. What was in flight is read again from the ring or the journal.
@@ -49,16 +63,32 @@ enum bridge_answer {
     BRIDGE_REFUSED = 1,  /* another message is the last of the stream */
     BRIDGE_FULL = 2,     /* limits of the stream, or the server's disk: not stored */
     BRIDGE_UNSERVED = 3, /* nobody there who keeps streams, for now */
-    BRIDGE_WRONG = 4     /* any other error: not stored */
+    BRIDGE_DOUBLED = 4,  /* the stream has it, from an earlier connection */
+    BRIDGE_WRONG = 5     /* any other error: not stored */
 };
 
 typedef struct bridge_message {
     uint32_t topic; /* index */
     uint32_t bytes;
     uint64_t seq;
+    bool end;      /* not a message: the end of the topic */
+    bool answered; /* the flight's own: so is the next */
+    bool acked;
     uint64_t bus_ns;  /* when it was due on the bus; 0: no time */
     uint64_t sent_ns; /* CLOCK_MONOTONIC */
 } bridge_message_t;
+
+/* What a message says of the stream before it. */
+typedef struct bridge_fence {
+    uint64_t last_sequence; /* in the stream, of its last message */
+    bool names_message;     /* that is the one before on the same topic: */
+    bool last_end;
+    uint64_t last_seq;
+    bool names_topic; /* the topic's last message is at this place in the stream; 0: none */
+    uint64_t topic_sequence;
+} bridge_fence_t;
+
+#define BRIDGE_FLIGHT_TOPICS_MAX 8u
 
 typedef struct bridge_flight_options {
     uint32_t capacity;     /* messages in flight; a power of two */
@@ -78,7 +108,12 @@ typedef struct bridge_flight {
     /* Tickets number what was ever published, from 1; those from `first` up to `next` are in
      * flight. */
     uint64_t first, next;
-    uint64_t last_sequence;  /* in the stream, of the message before ticket `first` */
+    uint64_t last_sequence; /* in the stream, of the message before ticket `first` */
+    /* Of each topic: where in the stream its last message is, of those that are there for certain,
+     * and how many are in flight. */
+    uint64_t topic_sequences[BRIDGE_FLIGHT_TOPICS_MAX];
+    uint32_t topic_counts[BRIDGE_FLIGHT_TOPICS_MAX];
+    uint64_t answered;       /* of those in flight */
     uint64_t bytes;          /* in flight */
     uint64_t drain_until_ns; /* DRAINING */
     uint64_t ask_ns;         /* ASKING: not before */
@@ -88,7 +123,6 @@ typedef struct bridge_flight {
     enum bridge_answer trouble; /* what ended the last PUBLISHING; ACKED: nothing did */
     /* ever */
     uint64_t acknowledged, refusals, resent, asked;
-    uint64_t highest_sent; /* tickets in flight when it last asked: sent again, if not there */
 } bridge_flight_t;
 
 void bridge_flight_init(bridge_flight_t *f, const bridge_flight_options_t *options,
@@ -97,20 +131,21 @@ void bridge_flight_init(bridge_flight_t *f, const bridge_flight_options_t *optio
 /* ASKING, and it is time: ask the stream. */
 bool bridge_flight_should_ask(const bridge_flight_t *f, uint64_t now_ns);
 
-/* The stream has answered: its last message has that sequence. In ASKING alone. What was in flight
- * and is not there is counted as sent again. */
-void bridge_flight_asked(bridge_flight_t *f, uint64_t last_sequence);
+/* The stream has answered: where its last message is, and that of each of `count` topics (0: there
+ * is none). In ASKING alone. What was in flight and is not there is counted as sent again. */
+void bridge_flight_asked(bridge_flight_t *f, uint64_t last_sequence,
+                         const uint64_t *topic_sequences, uint32_t count);
 /* It could not be asked: ask again later. */
 void bridge_flight_not_asked(bridge_flight_t *f, uint64_t now_ns);
 
-/* May a message of that many bytes be published now? */
-bool bridge_flight_has_room(const bridge_flight_t *f, uint64_t bytes);
-/* It is published: its ticket, and the predecessor that it names in *out_last_sequence. Requires
+/* May a message of that topic and of that many bytes be published now? */
+bool bridge_flight_has_room(const bridge_flight_t *f, uint32_t topic, uint64_t bytes);
+/* It is published: its ticket, and what it says of the stream before it. Requires
  * bridge_flight_has_room. */
 uint64_t bridge_flight_put(bridge_flight_t *f, const bridge_message_t *message,
-                           uint64_t *out_last_sequence);
+                           bridge_fence_t *out_fence);
 
-/* Called for each message that an ack tells to be in the stream, in the order in which they stand
+/* Called for each message that is in the stream for certain, in the order in which they stand
  * there. */
 typedef void bridge_arrived_t(void *context, const bridge_message_t *message);
 

@@ -233,10 +233,10 @@ int gateway_stream_peek(gateway_stream_t *s, const uint8_t **out_message, size_t
 
 const void *gateway_stream_message(const gateway_stream_t *s, size_t *out_bytes)
 {
-    if (s->held_seq != s->next_seq)
+    if (!holds_one(s) || held_seq(s) != s->next_seq)
         return NULL;
-    *out_bytes = s->held_bytes;
-    return s->message;
+    *out_bytes = s->batch.bytes[s->held];
+    return held_message(s);
 }
 
 void gateway_stream_advance(gateway_stream_t *s)

@@ -25,7 +25,8 @@ enum nats_error_code {
     NATS_ERROR_NOT_FOUND = 10059,     /* no such stream */
     NATS_ERROR_OTHER_STREAM = 10060,  /* Nats-Expected-Stream is another */
     NATS_ERROR_NAME_IN_USE = 10058,   /* by a stream of another configuration */
-    NATS_ERROR_LAST_SEQUENCE = 10071, /* Nats-Expected-Last-Sequence is another */
+    NATS_ERROR_LAST_ID = 10070,       /* Nats-Expected-Last-Msg-Id is another */
+    NATS_ERROR_LAST_SEQUENCE = 10071, /* Nats-Expected-Last-Sequence is another, or -Subject- */
     NATS_ERROR_STORE = 10077          /* could not be stored: limits of the stream, the disk */
 };
 

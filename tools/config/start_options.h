@@ -32,9 +32,9 @@
     "                   send md as ITCH 5.0 by MoldUDP64, to a group or to one\n"                  \
     "  --mold-requests ADDRESS:PORT\n"                                                             \
     "                   answer those who have lost packets and ask for them\n"                     \
-    "  --bridge nats://HOST:PORT\n"                                                                 \
+    "  --bridge nats://HOST:PORT\n"                                                                \
     "                   publish topics to NATS JetStream, for other machines\n"                    \
-    "  --bridge-topics TOPIC[,TOPIC...]\n"                                                          \
+    "  --bridge-topics TOPIC[,TOPIC...]\n"                                                         \
     "                   which ones: md (default), bbo, orders, reports ...\n"                      \
     "  --name NAME      of the bus, default tickbus; buses of different names run\n"               \
     "                   side by side\n"                                                            \

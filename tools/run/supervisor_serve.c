@@ -66,7 +66,7 @@ static void tell_unfinished(supervisor_t *s, uint32_t index)
         s->pipeline.stages[s->layout.processes[index].stages[0]].instance->kind;
     char how[80];
     process_end_text(&s->processes[index], how, sizeof how);
-    if (kind->errors_counter)
+    if (kind->errors_counter && s->running_since_ns)
         supervisor_complain(s, "'%s' (process %d) %s before it had given out everything",
                             s->processes[index].name, (int)s->processes[index].pid, how);
 }

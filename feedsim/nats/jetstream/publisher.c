@@ -262,12 +262,15 @@ static int find_stream(nats_publisher_t *p, tbus_error_t *err)
         !nats_stream_name(p->wish.bus, p->wish.session, later))
         return tbus_fail(err, -TBUS_ECONFIG, "the name of bus '%s' is too long for a stream",
                          p->wish.bus);
-    int code = look_up(p, later, err); /* of an earlier bridge of this session */
+    tbus_error_t why = {0};
+    int code = look_up(p, later, &why); /* of an earlier bridge of this session */
     if (code == -TBUS_ENOTFOUND)
-        code = find_or_make(p, name, err);
+        code = find_or_make(p, name, &why);
     else if (code == 0)
+        code = -TBUS_EEXISTS;
+    if (code == -TBUS_EEXISTS)
         return find_or_make(p, later, err);
-    return code == -TBUS_EEXISTS ? find_or_make(p, later, err) : code;
+    return code < 0 ? tbus_fail(err, code, "%s", why.text) : 0;
 }
 
 /* --- connected --- */
@@ -454,9 +457,13 @@ static natsStatus set_headers(const nats_publisher_t *p, natsMsg *msg, const nat
         return NATS_INVALID_ARG;
     natsStatus s = natsMsgHeader_Set(msg, NATS_HEADER_ID, id);
     if (s == NATS_OK)
-        s = natsMsgHeader_Set(msg, NATS_HEADER_STREAM, p->stream);
-    if (s == NATS_OK)
         s = set_number(msg, NATS_HEADER_LAST_SEQUENCE, m->last_sequence);
+    if (s == NATS_OK && m->names_topic)
+        s = set_number(msg, NATS_HEADER_TOPIC_SEQUENCE, m->topic_sequence);
+    if (s == NATS_OK && m->names_message) {
+        (void)nats_id(p->wish.session, m->topic, m->last_seq, m->last_end, id); /* as above */
+        s = natsMsgHeader_Set(msg, NATS_HEADER_LAST_ID, id);
+    }
     if (s == NATS_OK)
         s = set_number(msg, NATS_HEADER_SEQUENCE, m->seq);
     if (s == NATS_OK)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* publisher.h - messages into one JetStream stream, asynchronously: put one, go on, take the answers
- * when they are there.
+/* publisher.h - messages into one JetStream stream, asynchronously: put one, go on, take the
+ * answers when they are there.
  *
  *    put ---> library ---> server        answers <--- queue <--- library's thread <--- server
  *
@@ -50,9 +50,14 @@ typedef struct nats_outgoing {
     const char *type; /* tick ..., or NATS_TYPE_ */
     uint64_t ticket;
     uint64_t last_sequence; /* in the stream, of the message before */
-    uint64_t seq;           /* on its topic */
-    uint64_t time_ns;       /* since 1970; 0: none */
-    uint64_t lost;          /* with NATS_TYPE_LOST */
+    bool names_message;     /* and its id: of the same topic, with this sequence on it */
+    bool last_end;
+    uint64_t last_seq;
+    bool names_topic; /* and where in the stream the last message of this topic is */
+    uint64_t topic_sequence;
+    uint64_t seq;     /* on its topic */
+    uint64_t time_ns; /* since 1970; 0: none */
+    uint64_t lost;    /* with NATS_TYPE_LOST */
     bool warm_up;
     bool end;
     const void *data;
