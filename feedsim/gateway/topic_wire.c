@@ -97,8 +97,12 @@ static int encode_report(const void *message, size_t bytes, uint8_t *out, size_t
     return 0;
 }
 
+/* Of a tick to its message: one that carries its bytes in its body has a header of 17 bytes, and of
+ * 11 on the wire; a mark that is sent on has 16 bytes of a sign as well. */
+#define TICK_GROWS_BYTES 16u
+
 static const topic_wire_t wires[] = {
-    {"tick", "ITCH 5.0", TICK_VERSION, TICK_LEN_MAX, 0, encode_tick},
+    {"tick", "ITCH 5.0", TICK_VERSION, TICK_LEN_MAX, TICK_GROWS_BYTES, encode_tick},
     {"bbo", "best bid and offer", BBO_VERSION, sizeof(bbo_t), TOPIC_WIRE_BBO_BYTES - sizeof(bbo_t),
      encode_bbo},
     {"order", "orders", ORDER_VERSION, sizeof(order_t), TOPIC_WIRE_ORDER_BYTES - sizeof(order_t),

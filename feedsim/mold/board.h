@@ -43,7 +43,8 @@ extern "C" {
     X(answer_messages, "messages in them")                                                         \
     X(answer_bytes, "bytes of those datagrams")                                                    \
     X(answers_unsent, "answers that the kernel did not take")                                      \
-    X(limited, "requests not answered: more than an address may make")                             \
+    X(limited, "requests not answered: more than a receiver or an address may make, or be sent")   \
+    X(limited_total, "requests not answered: more than all together may be sent")                  \
     X(busy, "requests not answered: too many wait for the journal")                                \
     X(gone, "requests not answered: what they ask for cannot be read any more")                    \
     X(fault_length, "requests that do not have 20 bytes")                                          \

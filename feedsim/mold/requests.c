@@ -9,16 +9,18 @@
 #include <netinet/in.h>
 
 #include "feedsim/gateway/listen.h"
-#include "feedsim/mold/limiter.h"
 
 #define POLL_NS      UINT64_C(20000) /* a look at the socket takes as long as some messages */
 #define RECEIVED_MAX 32u             /* requests at a turn */
 #define WAITING_MAX  256u
-#define WAIT_NS      UINT64_C(2000000000)
-#define PAST_MAX     512u /* messages of the past that are read at a turn */
-#define ANSWER_MAX   MOLD_DATAGRAM_MAX
-#define ANSWERS_MAX  32u
-#define AREA_BYTES   (2 * ANSWER_MAX) /* of answers that are sent together */
+/* Of them, so that one who asks for all at once does not keep others from waiting. */
+#define WAITING_OF_ADDRESS  128u
+#define WAITING_OF_RECEIVER 64u
+#define WAIT_NS             UINT64_C(2000000000)
+#define PAST_MAX            512u /* messages of the past that are read at a turn */
+#define ANSWER_MAX          MOLD_DATAGRAM_MAX
+#define ANSWERS_MAX         32u
+#define AREA_BYTES          (2 * ANSWER_MAX) /* of answers that are sent together */
 /* The kernel reckons some 800 bytes for a datagram of 20: room for the bursts of some receivers. */
 #define RECEIVE_BYTES (4 << 20)
 #define RECEIVE_ROOM  32u /* a request has 20 bytes; one byte more is too many */
@@ -29,6 +31,8 @@ _Static_assert(RECEIVE_ROOM > MOLD_HEADER_BYTES, "a longer one is seen to be lon
 typedef struct peer {
     struct sockaddr_storage address;
     socklen_t bytes;
+    uint16_t port;
+    uint8_t ip[16]; /* IPv6 */
 } peer_t;
 
 /* A request that waits for the past. */
@@ -113,7 +117,7 @@ int moldout_requests_create(const moldout_requests_options_t *options,
         return tbus_fail(err, -ENOMEM, "no memory to answer requests");
     r->fd = -1;
     r->totals = totals;
-    int code = moldout_limiter_create(options->rate, options->burst, &r->limiter, err);
+    int code = moldout_limiter_create(&options->limits, &r->limiter, err);
     if (code == 0)
         code = gateway_backfill_create(options->backfill_readers, options->backfill_bytes,
                                        &r->backfill, err);
@@ -198,26 +202,30 @@ static uint8_t *answer_room(moldout_requests_t *r, size_t bytes)
     return r->area + r->area_used;
 }
 
-static void put_answer(moldout_requests_t *r, const peer_t *peer, size_t bytes, uint32_t count)
+static void put_answer(moldout_requests_t *r, const peer_t *peer, size_t bytes, uint32_t count,
+                       uint64_t now_ns)
 {
+    moldout_limiter_charge(&r->limiter, peer->ip, peer->port, (uint32_t)bytes, now_ns);
     r->answers[r->answers_count++] =
         (answer_t){.peer = *peer, .at = r->area_used, .bytes = (uint32_t)bytes, .count = count};
     r->area_used += (uint32_t)bytes;
 }
 
 /* From what was sent and is kept. */
-static bool answer_kept(moldout_requests_t *r, const peer_t *peer, uint64_t seq, uint32_t count)
+static bool answer_kept(moldout_requests_t *r, const peer_t *peer, uint64_t seq, uint32_t count,
+                        uint64_t now_ns)
 {
     uint32_t taken;
     uint8_t *to = answer_room(r, r->packets->datagram_max);
     size_t bytes = moldout_packets_copy(r->packets, seq, count, to, &taken);
     if (bytes)
-        put_answer(r, peer, bytes, taken);
+        put_answer(r, peer, bytes, taken, now_ns);
     return bytes != 0;
 }
 
 /* From a block of the past, whose messages stand there as packets of SoupBinTCP. */
-static void answer_past(moldout_requests_t *r, const waiting_t *w, const gateway_block_t *block)
+static void answer_past(moldout_requests_t *r, const waiting_t *w, const gateway_block_t *block,
+                        uint64_t now_ns)
 {
     mold_writer_t writer;
     uint32_t place = gateway_block_place(block, w->seq);
@@ -236,7 +244,7 @@ static void answer_past(moldout_requests_t *r, const waiting_t *w, const gateway
         if (!mold_add(&writer, block->data + place + SOUP_HEADER_BYTES, bytes))
             break;
     }
-    put_answer(r, &w->peer, writer.bytes, writer.count);
+    put_answer(r, &w->peer, writer.bytes, writer.count, now_ns);
 }
 
 /* True: it waits no more. */
@@ -246,7 +254,7 @@ static bool serve_waiting(moldout_requests_t *r, const waiting_t *w, uint64_t no
     const char *why;
     const gateway_block_t *block = gateway_backfill_find(r->backfill, &r->past, w->seq, now_ns);
     if (block) {
-        answer_past(r, w, block);
+        answer_past(r, w, block, now_ns);
         return true;
     }
     switch (gateway_backfill_want(r->backfill, &r->past, w->seq, now_ns, &lost_to, &why)) {
@@ -279,10 +287,23 @@ static bool serve_past(moldout_requests_t *r, uint64_t now_ns)
 
 /* --- requests --- */
 
+static bool line_is_full(const moldout_requests_t *r, const peer_t *peer)
+{
+    uint32_t of_address = 0, of_receiver = 0;
+    for (uint32_t i = 0; i < r->waiting_count; i++) {
+        const peer_t *other = &r->waiting[i].peer;
+        bool same = memcmp(other->ip, peer->ip, sizeof other->ip) == 0;
+        of_address += same;
+        of_receiver += same && other->port == peer->port;
+    }
+    return r->waiting_count == WAITING_MAX || of_address == WAITING_OF_ADDRESS ||
+           of_receiver == WAITING_OF_RECEIVER;
+}
+
 static void wait_for_past(moldout_requests_t *r, const peer_t *peer, uint64_t seq, uint32_t count,
                           uint64_t now_ns)
 {
-    if (r->waiting_count == WAITING_MAX) {
+    if (line_is_full(r, peer)) {
         r->totals[MOLDOUT_TOTAL_busy]++;
         return;
     }
@@ -313,22 +334,25 @@ static void take_request(moldout_requests_t *r, const peer_t *peer, const uint8_
                          size_t bytes, uint64_t next_seq, uint64_t now_ns)
 {
     mold_request_t request = {0};
-    uint8_t address[16];
-    uint16_t port;
     r->totals[MOLDOUT_TOTAL_requests]++;
     enum moldout_total fault = fault_of(r, datagram, bytes, next_seq, &request);
     if (fault != MOLDOUT_TOTALS_COUNT) {
         r->totals[fault]++;
         return;
     }
-    gateway_peer_address(&peer->address, address, &port);
-    if (!moldout_limiter_take(&r->limiter, address, now_ns)) {
+    switch (moldout_limiter_take(&r->limiter, peer->ip, peer->port, now_ns)) {
+    case MOLDOUT_ALLOWED:
+        break;
+    case MOLDOUT_LIMITED:
         r->totals[MOLDOUT_TOTAL_limited]++;
+        return;
+    case MOLDOUT_LIMITED_ALL:
+        r->totals[MOLDOUT_TOTAL_limited_total]++;
         return;
     }
     uint64_t there = next_seq - request.sequence;
     uint32_t count = request.count < there ? request.count : (uint32_t)there;
-    if (!answer_kept(r, peer, request.sequence, count))
+    if (!answer_kept(r, peer, request.sequence, count, now_ns))
         wait_for_past(r, peer, request.sequence, count, now_ns);
 }
 
@@ -348,6 +372,7 @@ static bool receive(moldout_requests_t *r, uint64_t next_seq, uint64_t now_ns)
     int count = recvmmsg(r->fd, headers, RECEIVED_MAX, MSG_DONTWAIT, NULL);
     for (int i = 0; i < count; i++) {
         peers[i].bytes = headers[i].msg_hdr.msg_namelen;
+        gateway_peer_address(&peers[i].address, peers[i].ip, &peers[i].port);
         take_request(r, &peers[i], datagrams[i], headers[i].msg_len, next_seq, now_ns);
     }
     return count > 0;

@@ -11,8 +11,11 @@
  *    when it is faulty      not 20 bytes, another session, no message, a sequence that is 0 or was
  *                           not sent yet: whoever guesses learns nothing, and nobody is made to
  *                           send to a third
- *    when it is beyond what its address may ask for (limiter.h)
- *    when 256 others wait for the past, or it has waited for two seconds
+ *    when it is beyond what its address may ask for, and be sent (limiter.h): a datagram can bear
+ *                           an address that is not its sender's, and is answered with 70 times its
+ *                           bytes
+ *    when others wait for the past: 256 in all, 128 of its address, 64 of its receiver; or it has
+ *                           waited for two seconds
  *    when what it asks for cannot be read any more
  *
  * UDP lets it get lost in any case: a receiver asks again when nothing comes.
@@ -28,6 +31,7 @@
 
 #include "feedsim/gateway/backfill.h"
 #include "feedsim/mold/board.h"
+#include "feedsim/mold/limiter.h"
 #include "feedsim/mold/packets.h"
 
 #ifdef __cplusplus
@@ -37,8 +41,7 @@ extern "C" {
 typedef struct moldout_requests_options {
     const char *listen;   /* ADDRESS:PORT (feedsim/gateway/listen.h) */
     uint16_t port_before; /* with port 0: the one that was bound before, if it can be had again */
-    uint32_t rate;        /* requests a second of an address; 0: no limit */
-    uint32_t burst;
+    moldout_limits_t limits;
     uint32_t backfill_readers;
     uint64_t backfill_bytes;
 } moldout_requests_options_t;

@@ -33,6 +33,9 @@ typedef struct moldout_values {
     char requests[MOLDOUT_ADDRESS_MAX]; /* "": nobody may ask */
     uint32_t requests_rate;
     uint32_t requests_burst;
+    uint64_t requests_bytes;
+    uint64_t requests_bytes_burst;
+    uint64_t requests_bytes_total;
     uint64_t backfill_bytes;
     uint32_t backfill_readers;
 } moldout_values_t;
