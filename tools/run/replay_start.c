@@ -16,6 +16,7 @@
 #include "tools/journal/books_at.h"
 #include "tools/show/grouped.h"
 #include "tools/show/outcome.h"
+#include "tools/show/recorded.h"
 #include "tools/show/span.h"
 
 #define TICKS_A_WRITE 1024u
@@ -197,6 +198,25 @@ static int begin_in_the_middle(plan_t *p)
     return 0;
 }
 
+/* ---- what was recorded */
+
+/* What orders come to behind a gap is for whoever recorded it to say, unless the file of -c or an
+ * option says something else. A recording without its configuration says nothing. */
+static int take_gap_policy(start_options_t *options, tbus_error_t *err)
+{
+    json_t *recorded = recorded_configuration(options->rest);
+    const json_t *policy = json_object_get(json_object_get(recorded, "feed"), "gap_policy");
+    int code = 0;
+    if (json_is_string(policy)) {
+        char text[64];
+        int bytes = snprintf(text, sizeof text, "{\"feed\": {\"gap_policy\": \"%.16s\"}}",
+                             json_string_value(policy));
+        code = start_options_base(options, "the recorded configuration", text, (size_t)bytes, err);
+    }
+    json_decref(recorded);
+    return code;
+}
+
 /* ---- all of it */
 
 static uint64_t first_seq(const char *directory, uint16_t topic)
@@ -219,6 +239,9 @@ int replay_start_prepare(const char *verb, start_options_t *options, replay_star
                          tbus_error_t *err)
 {
     *start = (replay_start_t){.md_first_seq = 1, .opening_fd = -1};
+    int code = take_gap_policy(options, err);
+    if (code < 0)
+        return code;
     plan_t p = {.verb = verb,
                 .options = options,
                 .start = start,

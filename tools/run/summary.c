@@ -497,7 +497,8 @@ static void add_gaps(json_t *feed, const tbus_bus_t *bus)
 {
     json_object_set_new(feed, "gaps_count",
                         count(counted_value(bus, COUNTED_EVERYBODY, "feed.gaps")));
-    json_object_set_new(feed, "lost", count(counted_value(bus, COUNTED_EVERYBODY, "feed.lost")));
+    json_object_set_new(feed, "lost",
+                        json_unsigned(counted_value(bus, COUNTED_EVERYBODY, "feed.lost")));
     json_object_set_new(feed, "gaps", feed_gaps_json(bus));
 }
 

@@ -7,6 +7,7 @@
 #include "feedsim/gap_board.h"
 #include "tools/show/fold.h"
 #include "tools/show/grouped.h"
+#include "tools/show/json_text.h"
 #include "tools/run/backlog.h"
 #include "tools/run/latches_shown.h"
 #include "tools/run/lines_shown.h"
@@ -194,7 +195,9 @@ static void print_gaps(FILE *out, const json_t *feed)
         if (i == GAPS_PRINTED)
             break;
         label(out, "");
-        fprintf(out, "  %" PRId64 " to %" PRId64 "\n", integer(gap, "from"), integer(gap, "to"));
+        fprintf(out, "  %" PRIu64 " to %" PRIu64 "\n",
+                json_unsigned_value(json_object_get(gap, "from")),
+                json_unsigned_value(json_object_get(gap, "to")));
     }
     if (count > (int64_t)i) {
         label(out, "");

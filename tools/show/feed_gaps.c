@@ -2,6 +2,7 @@
 #include "tools/show/feed_gaps.h"
 
 #include "feedsim/gap_board.h"
+#include "tools/show/json_text.h"
 
 json_t *feed_gaps_json(const tbus_bus_t *bus)
 {
@@ -13,8 +14,8 @@ json_t *feed_gaps_json(const tbus_bus_t *bus)
     uint32_t count = feed_gap_board_count(board);
     for (uint32_t i = 0; i < count; i++)
         json_array_append_new(
-            list,
-            json_pack("{s:I, s:I}", "from", (json_int_t)tbus_load_relaxed_u64(&board->gaps[i].from),
-                      "to", (json_int_t)tbus_load_relaxed_u64(&board->gaps[i].to)));
+            list, json_pack("{s:o, s:o}", "from",
+                            json_unsigned(tbus_load_relaxed_u64(&board->gaps[i].from)), "to",
+                            json_unsigned(tbus_load_relaxed_u64(&board->gaps[i].to))));
     return list;
 }

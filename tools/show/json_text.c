@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/show/json_text.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,4 +18,19 @@ json_t *json_text(const char *text, size_t bytes_max)
     string = ascii ? json_stringn(ascii, bytes) : NULL;
     free(ascii);
     return string;
+}
+
+json_t *json_unsigned(uint64_t value)
+{
+    char digits[24];
+    if (value <= INT64_MAX)
+        return json_integer((json_int_t)value);
+    snprintf(digits, sizeof digits, "%" PRIu64, value);
+    return json_string(digits);
+}
+
+uint64_t json_unsigned_value(const json_t *number)
+{
+    return json_is_string(number) ? strtoull(json_string_value(number), NULL, 10)
+                                  : (uint64_t)json_integer_value(number);
 }
