@@ -29,6 +29,7 @@ static const verb_t verbs[] = {
     {"bus", "NAME --topic TOPIC...", "keep a bus that programs of your own join", verb_bus},
     {"stop", "[--name NAME]", "drain a running pipeline and stop it", verb_stop},
     {"status", "[--json]", "what a running pipeline is doing", verb_status},
+    {"bridge", "URL | --status", "its topics on NATS JetStream", verb_bridge},
     {"gateway", "[--json]", "who is connected to it from elsewhere", verb_gateway},
     {"halt", "--reason TEXT", "the kill switch: no order passes any more", verb_halt},
     {"reduce", "--reason TEXT", "only closing orders pass any more", verb_reduce},

@@ -264,25 +264,6 @@ static bool open_tellers(tapping_t *t)
 
 /* --- places --- */
 
-/* The directory in which the bus is recorded, as its supervisor names it: a name that is relative
- * is so to the directory that it runs in. "" : it is not recorded. */
-static void find_journal(const tap_t *tap, char out_path[TAP_PATH_MAX])
-{
-    control_answer_t answer;
-    out_path[0] = 0;
-    if (client_ask(tap->name, "status", NULL, NULL, &answer, NULL) < 0)
-        return;
-    const char *directory =
-        json_string_value(json_object_get(json_object_get(answer.result, "journal"), "directory"));
-    const json_t *process = json_array_get(json_object_get(answer.result, "processes"), 0);
-    if (directory && directory[0] == '/')
-        snprintf(out_path, TAP_PATH_MAX, "%s", directory);
-    else if (directory)
-        snprintf(out_path, TAP_PATH_MAX, "/proc/%d/cwd/%s",
-                 (int)json_integer_value(json_object_get(process, "pid")), directory);
-    json_decref(answer.result);
-}
-
 /* The sequence on our topic of a place in the recording; UINT64_MAX: it does not come so far. */
 static int find_seq(tapping_t *t, const span_point_t *point, uint64_t *out_seq)
 {
@@ -367,7 +348,7 @@ static int tap_bus(tapping_t *t)
     if (!ring)
         return list_topics(t);
     t->type = t->bus.directory->topics[tbus_bus_topic_index(&t->bus, t->tap->topic)].type;
-    find_journal(t->tap, t->journal);
+    client_journal(t->tap->name, t->journal, sizeof t->journal);
     if (find_from(t) < 0 || find_to(t) < 0 || open_history(t) < 0)
         return outcome_failed(t->tap->verb, "%s", t->error.text);
     t->room = ring->msg_bytes_max;

@@ -18,6 +18,7 @@ int verb_resume(int argc, char **argv); /* verb_halt.c */
 int verb_status(int argc, char **argv);
 int verb_tap(int argc, char **argv);
 int verb_subscribe(int argc, char **argv);
+int verb_bridge(int argc, char **argv);
 int verb_gateway(int argc, char **argv);
 int verb_serve_journal(int argc, char **argv);
 int verb_journal(int argc, char **argv);

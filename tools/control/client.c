@@ -2,6 +2,7 @@
 #include "tools/control/client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,4 +69,21 @@ int client_attach(const char *name, client_t *out_client, tbus_bus_t *out_bus, t
     else
         client_close(&client);
     return code;
+}
+
+void client_journal(const char *name, char *out_path, size_t bytes)
+{
+    control_answer_t answer;
+    out_path[0] = 0;
+    if (client_ask(name, "status", NULL, NULL, &answer, NULL) < 0)
+        return;
+    const char *directory =
+        json_string_value(json_object_get(json_object_get(answer.result, "journal"), "directory"));
+    const json_t *process = json_array_get(json_object_get(answer.result, "processes"), 0);
+    if (directory && directory[0] == '/')
+        snprintf(out_path, bytes, "%s", directory);
+    else if (directory)
+        snprintf(out_path, bytes, "/proc/%d/cwd/%s",
+                 (int)json_integer_value(json_object_get(process, "pid")), directory);
+    json_decref(answer.result);
 }

@@ -28,4 +28,8 @@ void client_close(client_t *client);
  * else as above, and the errors of tbus_bus_attach. */
 int client_attach(const char *name, client_t *out_client, tbus_bus_t *out_bus, tbus_error_t *err);
 
+/* The directory in which a bus is recorded, as its supervisor names it: a name that is relative is
+ * so to the directory that it runs in. "": it is not recorded, or does not answer. */
+void client_journal(const char *name, char *out_path, size_t bytes);
+
 #endif
