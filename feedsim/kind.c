@@ -34,6 +34,8 @@ static int check_source(const char *text, tbus_error_t *err)
         return feed_source_check_mold(text + 5, err);
     if (strncmp(text, "pcap:", 5) == 0)
         return feed_source_check_pcap(text + 5, err);
+    if (feed_source_is_nats(text))
+        return feed_source_check_nats(text, err);
     int code = feed_source_open(text, FEED_CLOCK_MARKET, &source, err);
     if (code == 0)
         feed_source_close(source);
@@ -79,7 +81,8 @@ static const tbus_param_t table[] = {
      .help = "itch:FILE (ITCH 5.0, plain or .gz; - is stdin), synth[:seed=N,...] (invented), "
              "journal:DIR (recorded), soup:HOST:PORT[?user=U&password_file=F&session=S&from=SEQ] "
              "and mold:GROUP:PORT[,GROUP:PORT][?requests=ADDR:PORT&...] (received from another "
-             "host, over SoupBinTCP or MoldUDP64), pcap:FILE[,FILE][?session=S&group=ADDR:PORT&"
+             "host, over SoupBinTCP or MoldUDP64), nats://HOST:PORT/STREAM[?from=SEQ|TIME&...] (a "
+             "stream of NATS JetStream), pcap:FILE[,FILE][?session=S&group=ADDR:PORT&"
              "from=SEQ] (MoldUDP64 in captures; two files: lines A and B)"},
     {"pace", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, pace), .check = check_pace,
      .fallback = "auto",

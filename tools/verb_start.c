@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/config/start_options.h"
+#include "tools/run/feed_start.h"
 #include "tools/run/supervisor.h"
 #include "tools/show/outcome.h"
 #include "tools/verbs.h"
@@ -20,7 +21,9 @@ static const char help[] =
     "                   mold:GROUP:PORT[,GROUP:PORT][?KEY=VALUE&...] (received by\n"
     "                   MoldUDP64, over one line or two),\n"
     "                   soup:HOST:PORT[?user=U&password_file=F&session=S&from=SEQ]\n"
-    "                   (received by SoupBinTCP)\n"
+    "                   (received by SoupBinTCP),\n"
+    "                   nats://HOST:PORT/STREAM[?from=SEQ|TIME&...] (what the\n"
+    "                   bridge of another bus has put on NATS JetStream)\n"
     "  --pace PACE      max, realtime, Nx (N times real time), RATE/s (messages a\n"
     "                   second); default: 250k/s for synth, else max\n" PACE_OPTIONS_HELP
         START_OPTIONS_HELP
@@ -42,5 +45,8 @@ int verb_start(int argc, char **argv)
     if (options.rest)
         return outcome_usage(argv[0], "'%s': no argument was expected", options.rest);
     supervisor_request_t request = {.verb = argv[0], .options = &options};
+    tbus_error_t why = {0};
+    if (feed_start_prepare(&options, &request.md_first_seq, &why) < 0)
+        return outcome_refused(argv[0], options.json, why.text);
     return supervisor_run(&request);
 }

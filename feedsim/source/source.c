@@ -44,22 +44,40 @@ int feed_source_open(const char *spec, enum feed_clock clock, feed_source_t **ou
         return feed_source_open_soup(rest, out_source, err);
     if ((rest = after_scheme(spec, "mold")) != NULL)
         return feed_source_open_mold(rest, out_source, err);
+    if (feed_source_is_nats(spec))
+        return feed_source_open_nats(spec, clock, out_source, err);
     if ((rest = after_scheme(spec, "pcap")) != NULL)
         return feed_source_open_pcap(rest, clock, out_source, err);
     return tbus_fail(err, -TBUS_ECONFIG,
                      "the feed \"%s\" is of no known kind: write itch:FILE, synth[:key=value,...], "
-                     "journal:DIR, soup:HOST:PORT, mold:GROUP:PORT or pcap:FILE[,FILE]",
+                     "journal:DIR, soup:HOST:PORT, mold:GROUP:PORT, nats://HOST:PORT/STREAM or "
+                     "pcap:FILE[,FILE]",
                      spec);
 }
 
 bool feed_source_is_received(const char *spec)
 {
-    return after_scheme(spec, "soup") || after_scheme(spec, "mold");
+    return after_scheme(spec, "soup") || after_scheme(spec, "mold") || feed_source_is_nats(spec);
+}
+
+bool feed_source_is_nats(const char *spec)
+{
+    return after_scheme(spec, "nats") || after_scheme(spec, "tls");
+}
+
+int feed_source_first_seq(const char *spec, uint64_t *out_seq, tbus_error_t *err)
+{
+    if (feed_source_is_nats(spec))
+        return feed_source_first_seq_nats(spec, out_seq, err);
+    *out_seq = 0;
+    return 0;
 }
 
 size_t feed_source_memory_bytes(const char *spec)
 {
     const char *rest = after_scheme(spec, "mold");
+    if (feed_source_is_nats(spec))
+        return feed_source_memory_bytes_nats(spec);
     return rest ? feed_source_memory_bytes_mold(rest) : 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source.h - where a feed's ticks come from: one interface, six kinds.
+/* source.h - where a feed's ticks come from: one interface, seven kinds.
  *
  *    itch:FILE              a BinaryFILE of ITCH 5.0 messages, plain or gzip; also a FIFO
  *                           (source_itch.c)
@@ -24,6 +24,14 @@
  *                           with them; when a line is silent (5s), and the feed lost (30s). The
  *                           end of the session is the end. What is missing for good is a mark
  *                           (source_mold.c)
+ *    nats://HOST:PORT[,nats://...]/STREAM[?KEY=VALUE[&...]]  the topic md of a bus on another host,
+ *                           from a stream of NATS JetStream that its bridge writes; also tls://.
+ *                           Keys: from (a sequence, 0 for what comes from now on, or when the
+ *                           server stored it, 2026-11-30T09:30:00Z; without: the first that the
+ *                           stream has), session, credentials (a file), ca, certificate, key
+ *                           (files, of TLS), lost (how long NATS may be away, 30s), keep_bytes
+ *                           (4 MiB, for what has come and is not taken). The end of the session is
+ *                           the end. What is missing in the stream is a mark (source_nats.c)
  *    pcap:FILE[,FILE][?KEY=VALUE[&...]]  MoldUDP64 with ITCH 5.0 in one or two captures, pcap or
  *                           pcapng, plain or gzip: one line or the lines A and B; keys
  *                           (pcap_spec.h): session, group, from. What is missing on all lines is a
@@ -145,8 +153,17 @@ size_t feed_source_memory_bytes(const char *spec);
 /* What can be said of what follows "soup:" or "mold:" without connecting. -TBUS_ECONFIG. */
 int feed_source_check_soup(const char *spec, tbus_error_t *err);
 int feed_source_check_mold(const char *spec, tbus_error_t *err);
+/* Of all of "nats://..." or "tls://...". */
+int feed_source_check_nats(const char *spec, tbus_error_t *err);
 /* The same of what follows "pcap:", without opening the files. */
 int feed_source_check_pcap(const char *spec, tbus_error_t *err);
+
+/* Is it a stream of NATS? */
+bool feed_source_is_nats(const char *spec);
+/* The number that its first message has at its source, so that the ring can begin with it; 0: that
+ * is not for the source to say. Asks the server of a stream, and leaves threads behind: to be
+ * called in a process that does nothing else. Errors as of opening it. Cold. */
+int feed_source_first_seq(const char *spec, uint64_t *out_seq, tbus_error_t *err);
 
 /* Before the first tick, of a journal: its topic of ticks that is wanted; "": `md`, or the only
  * one. -TBUS_ENOTFOUND: it has no such topic, or is no journal. Cold. */
@@ -200,6 +217,10 @@ int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus
 int feed_source_open_soup(const char *spec, feed_source_t **out_source, tbus_error_t *err);
 size_t feed_source_memory_bytes_mold(const char *spec);
 int feed_source_open_mold(const char *spec, feed_source_t **out_source, tbus_error_t *err);
+size_t feed_source_memory_bytes_nats(const char *spec);
+int feed_source_open_nats(const char *spec, enum feed_clock clock, feed_source_t **out_source,
+                          tbus_error_t *err);
+int feed_source_first_seq_nats(const char *spec, uint64_t *out_seq, tbus_error_t *err);
 int feed_source_open_pcap(const char *spec, enum feed_clock clock, feed_source_t **out_source,
                           tbus_error_t *err);
 int feed_source_open_journal(const char *directory, enum feed_clock clock,
