@@ -87,6 +87,16 @@ void mold_holes_fill(mold_holes_t *h, uint64_t from, uint64_t to, uint64_t now_n
     }
 }
 
+bool mold_holes_split(mold_holes_t *h, uint32_t at, uint64_t sequence)
+{
+    mold_hole_t rest = h->at[at];
+    if (h->count == MOLD_HOLES_MAX)
+        return false;
+    rest.from = h->at[at].to = sequence;
+    insert(h, at + 1, rest);
+    return true;
+}
+
 void mold_holes_pass(mold_holes_t *h, uint32_t line, uint64_t sequence)
 {
     for (uint32_t i = 0; i < h->count && h->at[i].to <= sequence; i++)

@@ -24,6 +24,7 @@ typedef struct mold_hole {
     uint64_t to;       /* one more than its last */
     uint64_t since_ns; /* it was seen, or something came into it */
     uint64_t due_ns;   /* the next request; after the last one, when that has gone unanswered */
+    uint64_t asked_ns; /* the first of them */
     uint32_t tries;    /* requests since then */
     uint32_t passes[MOLD_LINES_MAX]; /* packets from beyond it, by line */
 } mold_hole_t;
@@ -51,6 +52,10 @@ void mold_holes_renew(mold_holes_t *h, uint64_t from, uint64_t to, uint64_t now_
 
 /* from..to-1 has come. What is left of a hole begins to wait anew. */
 void mold_holes_fill(mold_holes_t *h, uint64_t from, uint64_t to, uint64_t now_ns, uint64_t due_ns);
+
+/* The hole becomes two that adjoin, of which the second begins with `sequence`; both wait as it
+ * did. False: there is no room, and nothing has changed. */
+bool mold_holes_split(mold_holes_t *h, uint32_t at, uint64_t sequence);
 
 /* A packet that begins with `sequence` has come over `line`. */
 void mold_holes_pass(mold_holes_t *h, uint32_t line, uint64_t sequence);

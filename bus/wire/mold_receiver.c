@@ -39,6 +39,7 @@ size_t mold_receiver_footprint(const mold_receiver_config_t *c)
                   (c->window_messages & (c->window_messages - 1)) == 0;
     if (!window || c->lines < 1 || c->lines > MOLD_LINES_MAX || c->store_bytes > STORE_MAX ||
         c->store_bytes < MOLD_STORE_BYTES_MIN || c->reorder_packets < 1 ||
+        (c->tries && (c->ask_window < 1 || c->ask_window > MOLD_ASK_WINDOW_MAX)) ||
         c->reorder_packets > UINT16_MAX)
         return 0;
     return round_up(sizeof(mold_receiver_t)) + window_bytes(c) + c->lines * bits_bytes(c) +
@@ -55,6 +56,8 @@ mold_receiver_t *mold_receiver_format(void *memory, const mold_receiver_config_t
     uint8_t *at = (uint8_t *)memory + round_up(sizeof *r);
     r->config = *config;
     r->waiting = config->wait;
+    r->ask_now = (config->ask_window + 3) / 4;
+    r->ask_messages = MOLD_ASK_MESSAGES;
     r->store.window = (mold_kept_t *)(void *)at;
     r->store.window_mask = config->window_messages - 1;
     at += window_bytes(config);
@@ -219,6 +222,8 @@ enum mold_fault mold_receiver_take_packet(mold_receiver_t *r, uint32_t line,
         return refuse(r, line, MOLD_AFTER_END);
     r->heard_ns = r->now_ns;
     count_line(r, line, packet);
+    if (line == MOLD_REPLIES && packet->kind == MOLD_DATA)
+        mold_receiver_answered(r, packet);
     if (is_end) {
         r->ended = true;
         r->final = end;
@@ -274,6 +279,11 @@ void mold_receiver_flush(mold_receiver_t *r)
 uint64_t mold_receiver_expected(const mold_receiver_t *r)
 {
     return r->expected;
+}
+
+const uint8_t *mold_receiver_session(const mold_receiver_t *r)
+{
+    return r->expected || r->config.session_given ? r->session : NULL;
 }
 
 bool mold_receiver_behind(const mold_receiver_t *r)

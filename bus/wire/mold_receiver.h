@@ -13,10 +13,16 @@
  * behind a hole is kept until the hole is filled or given up. A hole is seen by the packet, the
  * heartbeat or the end of session that shows a sequence beyond it.
  *
+ *    A hole that is larger than a packet is asked for piece by piece, several at a time: an answer
+ *    is one packet, and one after another would take a round trip each. How many messages a piece
+ *    has is learned from the answers; how many requests wait for one grows with each answer up to
+ *    `ask_window`, and is halved when one has to be made again. What comes twice is a duplicate.
+ *
  *    A hole is given up, and told as one gap or several, exactly (from..to), when
  *      - no requests are made: `reorder_packets` packets from beyond it have come on each line, so
  *        that no line can be expected to bring it; or it is `hold_ns` old;
- *      - requests are made: all `tries` of them went without an answer;
+ *      - requests are made: all `tries` of them went without an answer; and if none at all has come
+ *        since the first of them, so is what adjoins it, which waited to be asked for;
  *      - none are, and there is no room to keep what comes behind it; or mold_receiver_flush was
  *        called.
  *    Where requests are made, packets without room are left out, and asked for when there is: so a
@@ -62,9 +68,13 @@
 extern "C" {
 #endif
 
-#define MOLD_LINES_MAX 2u
-#define MOLD_REPLIES   2u /* in the place of a line: answers to requests */
-#define MOLD_HOLES_MAX 64u
+#define MOLD_LINES_MAX        2u
+#define MOLD_REPLIES          2u /* in the place of a line: answers to requests */
+#define MOLD_HOLES_MAX        64u
+#define MOLD_ASK_WINDOW_MAX   16u /* fewer than there are holes */
+#define MOLD_ASK_MESSAGES     64u /* in a request, at first */
+#define MOLD_ASK_MESSAGES_MIN 8u
+#define MOLD_ASK_MESSAGES_MAX 1024u
 #define MOLD_FAR_MESSAGES                                                                          \
     (UINT64_C(1) << 26) /* an edited capture of an exchange leaves out 4 million */
 #define MOLD_NEVER UINT64_MAX
@@ -91,6 +101,8 @@ typedef struct mold_receiver_config {
                               may answer with several packets */
     uint64_t retry_ns;     /* from the first to the second; each further wait is twice as long */
     uint64_t retry_ns_max; /* but not longer than this */
+    /* requests that may wait for their answers, 1..MOLD_ASK_WINDOW_MAX; 1: one for each hole */
+    uint32_t ask_window;
 } mold_receiver_config_t;
 
 /* At least twice what the largest datagram takes. */
@@ -103,7 +115,7 @@ typedef struct mold_receiver_config {
         .lines = 1, .first = 1, .window_messages = 1u << 17, .store_bytes = (size_t)16 << 20,      \
         .reorder_packets = 16, .hold_ns = UINT64_C(50000000), .silent_ns = UINT64_C(5000000000),   \
         .tries = 0, .ask_ns = UINT64_C(1000000), .ask_on_ns = UINT64_C(50000),                     \
-        .retry_ns = UINT64_C(10000000), .retry_ns_max = UINT64_C(1000000000)                       \
+        .retry_ns = UINT64_C(10000000), .retry_ns_max = UINT64_C(1000000000), .ask_window = 16     \
     }
 
 enum mold_event_kind {
@@ -210,6 +222,10 @@ void mold_receiver_flush(mold_receiver_t *r);
 
 /* The sequence that is told next: of everything before it, it is told. 0: nothing has come yet. */
 uint64_t mold_receiver_expected(const mold_receiver_t *r);
+
+/* The session at hand, or the one that was given: MOLD_SESSION_BYTES, valid as long as the
+ * receiver. NULL: nothing has come, and none was given. */
+const uint8_t *mold_receiver_session(const mold_receiver_t *r);
 
 /* Is something missing before what is known to have been sent? */
 bool mold_receiver_behind(const mold_receiver_t *r);

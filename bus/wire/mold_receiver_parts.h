@@ -48,11 +48,15 @@ struct mold_receiver {
     bool has_previous;
     uint8_t session[MOLD_SESSION_BYTES];
     uint8_t previous[MOLD_SESSION_BYTES];
-    uint64_t begin;    /* of this session, the first that is wanted */
-    uint64_t final;    /* ended: one more than its last */
-    uint64_t heard_ns; /* of this session */
-    bool fresh;        /* no packet of it was looked at */
-    uint64_t far;      /* the sequence of the last packet that was far ahead; 0: none was */
+    uint64_t begin;        /* of this session, the first that is wanted */
+    uint64_t final;        /* ended: one more than its last */
+    uint64_t heard_ns;     /* of this session */
+    bool fresh;            /* no packet of it was looked at */
+    uint64_t far;          /* the sequence of the last packet that was far ahead; 0: none was */
+    uint32_t ask_now;      /* requests that may wait for answers, as it stands */
+    uint32_t ask_messages; /* that an answer is thought to have room for */
+    uint64_t halved_ns;    /* when `ask_now` was, last */
+    uint64_t answered_ns;  /* when an answer has brought something that was asked for */
     mold_line_t lines[MOLD_LINES_MAX];
     mold_counts_t counts;
 };
@@ -90,8 +94,11 @@ size_t mold_blocks_bytes(const uint8_t *at, uint64_t count);
 uint64_t mold_receiver_ask_ns(const mold_receiver_t *r);
 uint64_t mold_receiver_ask_on_ns(const mold_receiver_t *r, uint32_t line);
 
-/* Is it to be given up? */
-bool mold_receiver_is_lost(const mold_receiver_t *r, const mold_hole_t *hole);
+/* From the first hole on all is to be given up before that sequence; 0: the first is not. */
+uint64_t mold_receiver_lost_to(const mold_receiver_t *r);
+
+/* That answer has come, and has not filled anything yet. */
+void mold_receiver_answered(mold_receiver_t *r, const mold_packet_t *packet);
 
 #ifdef __cplusplus
 }

@@ -244,8 +244,9 @@ bool mold_receiver_next(mold_receiver_t *r, mold_event_t *out_event)
         }
         if (__builtin_expect(r->give_up_to > r->expected, 0))
             return tell_gap(r, out_event);
-        if (r->holes.count && mold_receiver_is_lost(r, &r->holes.at[0])) {
-            r->give_up_to = r->holes.at[0].to;
+        uint64_t lost_to = r->holes.count ? mold_receiver_lost_to(r) : 0;
+        if (lost_to) {
+            r->give_up_to = lost_to;
             continue;
         }
         if (r->ended && !r->end_told && r->expected >= r->final) {

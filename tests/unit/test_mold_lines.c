@@ -378,6 +378,7 @@ static void what_is_answered_is_never_lost(void **state)
     for (uint64_t i = 0; i < schedules(); i++) {
         begin_schedule("requests", i);
         world_t w = any_world(1 + i % 2);
+        w.config.ask_window = 1 + (uint32_t)below(MOLD_ASK_WINDOW_MAX);
         w.config.tries = 60; /* one half to the power of 60 are lost all the same */
         w.config.ask_ns = below(2) ? below(5000) : 0;
         w.config.retry_ns = 1000 + below(10000);
@@ -396,6 +397,7 @@ static void requests_without_an_answer_end_in_gaps(void **state)
     for (uint64_t i = 0; i < schedules(); i++) {
         begin_schedule("no answers", i);
         world_t w = any_world(1 + i % 2);
+        w.config.ask_window = 1 + (uint32_t)below(MOLD_ASK_WINDOW_MAX);
         w.config.tries = 1 + below(3);
         w.config.ask_ns = 1000;
         w.config.retry_ns = 1000;

@@ -25,6 +25,7 @@ static mold_receiver_config_t usual(uint32_t lines)
     config.lines = lines;
     config.window_messages = 1024;
     config.store_bytes = MOLD_STORE_BYTES_MIN;
+    config.ask_window = 1;
     return config;
 }
 
@@ -533,6 +534,119 @@ static void a_large_hole_is_asked_for_in_as_much_as_a_request_can_say(void **sta
     assert_string_equal(asked(), "2+65534");
 }
 
+/* 2..1001 are missing, and asked for with a window. */
+static mold_receiver_config_t make_window(uint32_t window, uint32_t tries)
+{
+    mold_receiver_config_t config = usual(1);
+    config.tries = tries;
+    config.ask_window = window;
+    config.ask_ns = 0;
+    make(&config);
+    assert_string_equal(came(0, 1, 1), "S1 1");
+    assert_string_equal(came(0, 1002, 1), "");
+    return config;
+}
+
+static void a_large_hole_is_asked_for_in_pieces_and_more_of_them_with_each_answer(void **state)
+{
+    (void)state;
+    mold_receiver_config_t config = make_window(8, 3);
+    assert_string_equal(asked(), "2+64");
+    assert_string_equal(asked(), "66+64");
+    assert_string_equal(asked(), ""); /* a quarter of the window, at first */
+    assert_true(mold_receiver_deadline(receiver) == now_ns + config.retry_ns); /* and no sooner */
+    assert_int_equal(take(MOLD_REPLIES, "DAY1", 2, 30), MOLD_GOOD); /* a packet has so many */
+    assert_string_equal(told() + strlen(told()), "");
+    assert_int_equal(mold_receiver_expected(receiver), 32);
+    /* Two may wait beside that: what is left of the first, when no more of its answer comes. */
+    assert_string_equal(asked(), "130+30");
+    assert_string_equal(asked(), "160+30");
+    assert_string_equal(asked(), "");
+    now_ns += config.ask_on_ns;
+    assert_int_equal(take(MOLD_REPLIES, "DAY1", 66, 64), MOLD_GOOD); /* one answer, two packets */
+    told();
+    assert_string_equal(asked(), "32+34"); /* a packet has room for 60, it seems */
+    assert_string_equal(asked(), "190+60");
+    assert_string_equal(asked(), "");
+    /* Answers twice and in any order are harmless. */
+    assert_int_equal(take(MOLD_REPLIES, "DAY1", 160, 30), MOLD_GOOD);
+    told();
+    assert_int_equal(take(MOLD_REPLIES, "DAY1", 160, 30), MOLD_GOOD);
+    told();
+    assert_int_equal(take(MOLD_REPLIES, "DAY1", 32, 34), MOLD_GOOD);
+    told();
+    assert_int_equal(mold_receiver_expected(receiver), 130);
+    assert_int_equal(counts()->duplicates, 30);
+}
+
+static void all_of_a_large_hole_comes_with_few_round_trips(void **state)
+{
+    (void)state;
+    make_window(16, 3);
+    unsigned rounds = 0;
+    for (; mold_receiver_behind(receiver) && rounds < 100; rounds++) {
+        char requests[16][32];
+        unsigned count = 0;
+        while (count < 16 && *strcpy(requests[count], asked()))
+            count++;
+        assert_true(count > 0);
+        for (unsigned i = 0; i < count; i++) { /* as many as a packet has room for: 20 */
+            unsigned long long from, messages;
+            assert_int_equal(sscanf(requests[i], "%llu+%llu", &from, &messages), 2);
+            messages = messages < 20 ? messages : 20;
+            assert_int_equal(take(MOLD_REPLIES, "DAY1", from, (uint32_t)messages), MOLD_GOOD);
+            told();
+        }
+        now_ns += 100000; /* there and back */
+    }
+    assert_int_equal(mold_receiver_expected(receiver), 1003);
+    assert_int_equal(counts()->lost, 0);
+    assert_in_range(rounds, 4, 12); /* one after the other would be 50 */
+}
+
+static void without_answers_fewer_are_asked_for_and_all_is_given_up_together(void **state)
+{
+    (void)state;
+    mold_receiver_config_t config = make_window(16, 2);
+    for (unsigned i = 0; i < 4; i++)
+        assert_string_not_equal(asked(), "");
+    assert_string_equal(asked(), "");
+    now_ns += config.retry_ns;
+    for (unsigned i = 0; i < 4; i++)
+        assert_string_not_equal(asked(), ""); /* again, and nothing else */
+    assert_string_equal(asked(), "");
+    assert_string_equal(told(), "");
+    now_ns += 2 * config.retry_ns;
+    mold_receiver_tick(receiver, now_ns);
+    assert_string_equal(told(), "2-1001 1002");
+    assert_int_equal(counts()->requests, 8);
+    assert_string_equal(came(0, 2003, 1), "");
+    for (unsigned i = 0; i < 2; i++) /* half of what it was */
+        assert_string_not_equal(asked(), "");
+    assert_string_equal(asked(), "");
+}
+
+static void a_piece_that_nobody_has_is_given_up_alone(void **state)
+{
+    (void)state;
+    mold_receiver_config_t config = make_window(16, 2);
+    for (unsigned i = 0; i < 4; i++)
+        assert_string_not_equal(asked(), "");
+    now_ns++;
+    assert_int_equal(take(MOLD_REPLIES, "DAY1", 66, 64), MOLD_GOOD);
+    assert_string_equal(told(), "");
+    now_ns += config.retry_ns;
+    while (*asked())
+        continue;
+    now_ns += 2 * config.retry_ns;
+    mold_receiver_tick(receiver, now_ns);
+    mold_event_t event;
+    assert_true(mold_receiver_next(receiver, &event));
+    assert_int_equal(event.kind, MOLD_EVENT_GAP);
+    assert_int_equal(event.sequence, 2);
+    assert_int_equal(event.last, 65);
+}
+
 /* Every second message: more holes than are kept apart, and yet each is told exactly. */
 static void more_holes_than_there_is_room_for_are_told_exactly(void **state)
 {
@@ -809,6 +923,12 @@ int main(void)
         cmocka_unit_test_teardown(of_an_answer_that_holds_a_part_the_rest_is_asked_for, done),
         cmocka_unit_test_teardown(a_hole_that_every_line_is_past_is_asked_for_at_once, done),
         cmocka_unit_test_teardown(a_large_hole_is_asked_for_in_as_much_as_a_request_can_say, done),
+        cmocka_unit_test_teardown(
+            a_large_hole_is_asked_for_in_pieces_and_more_of_them_with_each_answer, done),
+        cmocka_unit_test_teardown(all_of_a_large_hole_comes_with_few_round_trips, done),
+        cmocka_unit_test_teardown(without_answers_fewer_are_asked_for_and_all_is_given_up_together,
+                                  done),
+        cmocka_unit_test_teardown(a_piece_that_nobody_has_is_given_up_alone, done),
         cmocka_unit_test_teardown(more_holes_than_there_is_room_for_are_told_exactly, done),
         cmocka_unit_test_teardown(without_room_to_keep_more_the_oldest_hole_is_given_up, done),
         cmocka_unit_test_teardown(a_run_of_messages_can_be_taken_as_one, done),

@@ -478,19 +478,24 @@ static void what_is_missing_is_requested_until_all_of_it_has_come(void **state)
     expect(f, 10);
     mold_request_t request = answer(f, 0); /* which is lost */
     assert_int_equal(request.sequence, 11);
-    assert_int_equal(request.count, 100);
-    for (uint64_t at = 11; at <= 81; at += 30) {
+    assert_int_equal(request.count, 64);
+    request = answer(f, 0); /* for the rest, before the first was answered */
+    assert_int_equal(request.sequence, 75);
+    assert_int_equal(request.count, 36);
+    bool came[121] = {false};
+    while (f->wanted <= 110) {
         request = answer(f, 30);
-        assert_int_equal(request.sequence, at);
-        expect(f, at + 29);
+        for (uint64_t i = 0; i < 30 && i < request.count; i++)
+            came[request.sequence + i] = true;
+        uint64_t to = f->wanted;
+        while (came[to])
+            to++;
+        expect(f, to - 1);
     }
-    request = answer(f, 30);
-    assert_int_equal(request.sequence, 101);
-    assert_int_equal(request.count, 10);
     expect(f, 120);
-    assert_true(counted(f, "requests.sent") >= 5);
-    assert_int_equal(counted(f, "requests.answers"), 4);
-    assert_int_equal(counted(f, "requests.messages"), 100);
+    assert_true(counted(f, "requests.sent") >= 6);
+    assert_true(counted(f, "requests.answers") >= 4);
+    assert_true(counted(f, "requests.messages") >= 100);
     assert_int_equal(counted(f, "requests.unsent"), 0);
     assert_int_equal(counted(f, "received.gaps"), 0);
     assert_int_equal(counted(f, "line.0.lost"), 100);
