@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <tickbus/soup.h>
 
@@ -16,6 +17,8 @@ struct mold_snapshot {
     tbus_soup_t *soup;
     uint64_t messages;
     char server[SOURCE_TEXT_MAX];
+    char session[MOLD_SESSION_BYTES + 1];
+    char wanted[SOURCE_TEXT_MAX]; /* glimpse_session= */
 };
 
 int mold_snapshot_open(const mold_spec_t *spec, uint64_t connect_ns, mold_snapshot_t **out_snapshot,
@@ -38,8 +41,26 @@ int mold_snapshot_open(const mold_spec_t *spec, uint64_t connect_ns, mold_snapsh
         free(s);
         return code;
     }
+    tbus_soup_status_t status;
+    tbus_soup_status(s->soup, &status);
+    memcpy(s->session, status.session, sizeof s->session);
+    memcpy(s->wanted, spec->glimpse_session, sizeof s->wanted);
     *out_snapshot = s;
     return 0;
+}
+
+bool mold_snapshot_is_of(const mold_snapshot_t *s, const uint8_t *line_session)
+{
+    char line[MOLD_SESSION_BYTES + 1];
+    if (s->session[0] == 0 || strcmp(s->wanted, "any") == 0)
+        return true;
+    mold_session_text(line_session, line);
+    return strcasecmp(s->session, s->wanted[0] ? s->wanted : line) == 0;
+}
+
+const char *mold_snapshot_session(const mold_snapshot_t *s)
+{
+    return s->session;
 }
 
 /* 20 characters, digits with spaces on either side. */

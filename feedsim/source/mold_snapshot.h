@@ -15,6 +15,7 @@
 #ifndef TICKBUS_FEEDSIM_SOURCE_MOLD_SNAPSHOT_H
 #define TICKBUS_FEEDSIM_SOURCE_MOLD_SNAPSHOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,13 @@ enum mold_snapshot_outcome {
  * was cut off; -TBUS_EFORMAT: what ends it is no G of GLIMPSE; else as tbus_soup_next. */
 int mold_snapshot_next(mold_snapshot_t *s, const uint8_t **out_message, size_t *out_bytes,
                        uint64_t *out_sequence, tbus_error_t *err);
+
+/* Is it of that session of the line (MOLD_SESSION_BYTES), or of the one that glimpse_session=
+ * names? So is one that does not say of which it is. Its sequence says nothing of another one. */
+bool mold_snapshot_is_of(const mold_snapshot_t *s, const uint8_t *line_session);
+
+/* The session that it says, or "". Valid as long as the snapshot. */
+const char *mold_snapshot_session(const mold_snapshot_t *s);
 
 void mold_snapshot_close(mold_snapshot_t *s); /* accepts NULL */
 

@@ -38,6 +38,8 @@ static const source_key_t keys[] = {
     {"keep_bytes", SOURCE_KEY_NUMBER, offsetof(mold_spec_t, keep_bytes), 1u << 20, 1u << 30,
      "bytes were expected, from 1048576 to 1073741824"},
     {TEXT(glimpse)},
+    {TEXT(glimpse_session)},
+    {"glimpse_within", DURATION(glimpse_within_ns)},
     {TEXT(user)},
     {TEXT(password_file)},
 };
@@ -113,10 +115,11 @@ static int check(const mold_spec_t *spec, tbus_error_t *err)
                          "interface=%.40s in the feed: no interface has a "
                          "name as long",
                          spec->interface);
-    if (spec->glimpse[0] == 0 && (spec->user[0] || spec->password_file[0]))
+    if (spec->glimpse[0] == 0 &&
+        (spec->user[0] || spec->password_file[0] || spec->glimpse_session[0]))
         return tbus_fail(err, -TBUS_ECONFIG,
-                         "user and password_file in the feed are for glimpse=HOST:PORT, which is "
-                         "not there");
+                         "user, password_file and glimpse_session in the feed are for "
+                         "glimpse=HOST:PORT, which is not there");
     if (spec->give_up_ns == UINT64_MAX)
         return tbus_fail(err, -TBUS_ECONFIG,
                          "give_up=never in the feed: what can be had from "
@@ -134,6 +137,7 @@ int mold_spec_parse(const char *text, mold_spec_t *out_spec, tbus_error_t *err)
                         .give_up_ns = 2 * SECOND_NS,
                         .silent_ns = 5 * SECOND_NS,
                         .lost_ns = 30 * SECOND_NS,
+                        .glimpse_within_ns = 60 * SECOND_NS,
                         .receive_bytes = RECEIVE_BYTES_USUAL,
                         .keep_bytes = KEEP_BYTES_USUAL};
     size_t lines = strcspn(text, "?");

@@ -26,8 +26,10 @@ typedef struct mold_spec {
     char interface[SOURCE_TEXT_MAX];            /* "": as routes say */
     char source[SOURCE_TEXT_MAX]; /* addresses of senders, with commas between; "": the first */
     char session[SOURCE_TEXT_MAX];
-    char glimpse[SOURCE_TEXT_MAX]; /* HOST:PORT; "": no snapshot */
-    char user[SOURCE_TEXT_MAX];    /* there, as the next */
+    char glimpse[SOURCE_TEXT_MAX];         /* HOST:PORT; "": no snapshot */
+    char glimpse_session[SOURCE_TEXT_MAX]; /* that it is to be of; "": the line's; "any" */
+    uint64_t glimpse_within_ns;            /* from the login to its end; UINT64_MAX: never mind */
+    char user[SOURCE_TEXT_MAX];            /* there, as the next */
     char password_file[SOURCE_TEXT_MAX];
     uint64_t from;
     uint64_t reorder_packets;

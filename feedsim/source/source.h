@@ -17,13 +17,14 @@
  *                           ITCH 5.0; groups to join or addresses of this host. Keys:
  *                           requests=ADDR:PORT (of the server that is asked for what is missing),
  *                           session, from (a sequence; 1), glimpse=HOST:PORT (a snapshot, for a
- *                           late start), user, password_file (there), interface, source=ADDR[,ADDR]
- *                           (senders), receive_bytes (8 MiB, the kernel's buffer), keep_bytes
- *                           (64 MiB, for what comes behind what is missing); when to give up:
- *                           reorder (packets, 16) and hold (50ms) without requests, give_up (2s)
- *                           with them; when a line is silent (5s), and the feed lost (30s). The
- *                           end of the session is the end. What is missing for good is a mark
- *                           (source_mold.c)
+ *                           late start, and after gaps), user, password_file, glimpse_session,
+ *                           glimpse_within (60s) (there), interface=NAME[,NAME] (for all lines,
+ *                           or one for each), source=ADDR[,ADDR] (senders), receive_bytes (8 MiB,
+ *                           the kernel's buffer), keep_bytes (64 MiB, for what comes behind what is
+ *                           missing); when to give up: reorder (packets, 16) and hold (50ms)
+ *                           without requests, give_up (2s) with them; when a line is silent (5s),
+ *                           and the feed lost (30s). The end of the session is the end. What is
+ *                           missing for good is a mark (source_mold.c)
  *    nats://HOST:PORT[,nats://...]/STREAM[?KEY=VALUE[&...]]  the topic md of a bus on another host,
  *                           from a stream of NATS JetStream that its bridge writes; also tls://.
  *                           Keys: from (a sequence, 0 for what comes from now on, or when the

@@ -33,6 +33,9 @@
 #define FIRST_NS (3000 * MS)
 /* Messages of a snapshot between two looks at the lines, which must not overflow meanwhile. */
 #define SNAPSHOT_TURN 64u
+/* Looks at the sockets in one turn: packets that bring nothing new, of a line that floods, must not
+ * keep the feed from what else is to be done. */
+#define LOOKS_MAX 4u
 /* After a gap, while the feed stands still: how long to try to get a snapshot, and when again; from
  * then on twice as late each time. */
 #define HEAL_CONNECT_NS   (1000 * MS)
@@ -61,6 +64,9 @@ typedef struct source_mold {
     mold_snapshot_t *snapshot; /* NULL: none is wanted */
     bool snapshot_comes;       /* it is not complete */
     uint32_t snapshot_turn;
+    uint64_t snapshot_until_ns; /* it has failed if it is not complete then */
+    uint64_t snapshot_end;      /* complete, and of a session that the line has not shown yet; 0 */
+    uint32_t looks;             /* at the sockets, in this turn */
     enum heal heal;
     uint64_t heal_at_ns;
     uint64_t heal_again_ns; /* from one that failed to the next */
@@ -163,11 +169,13 @@ static bool receive(source_mold_t *s)
     return count != 0;
 }
 
-/* Go on. False: nothing now. */
+/* Go on. False: nothing now, or enough for this turn: then no datagram is at hand. */
 static bool step(source_mold_t *s)
 {
     if (take_datagram(s))
         return true;
+    if (s->looks++ == LOOKS_MAX)
+        return false;
     s->now_ns = tbus_clock_ns();
     bool due = serve_time(s);
     if (receive(s) || due)
@@ -306,6 +314,19 @@ static bool heals_now(const source_mold_t *s)
            (s->heal == HEAL_WANTED && s->now_ns >= s->heal_at_ns && !s->event_held && !s->lost);
 }
 
+static uint64_t snapshot_until(const source_mold_t *s)
+{
+    uint64_t within_ns = s->spec.glimpse_within_ns;
+    return within_ns < UINT64_MAX - s->now_ns ? s->now_ns + within_ns : UINT64_MAX;
+}
+
+/* Of the line's session? 0: that is not known yet; negative: no. */
+static int judge_session(const source_mold_t *s)
+{
+    const uint8_t *session = mold_receiver_session(s->receiver);
+    return !session ? 0 : mold_snapshot_is_of(s->snapshot, session) ? 1 : -1;
+}
+
 /* Ask for a snapshot, and keep the lines until it is there. FEED_SOURCE_LATER: there is none now;
  * messages go on, and it is asked for again. */
 static int begin_heal(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
@@ -318,11 +339,12 @@ static int begin_heal(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
     s->heal_at_ns = s->now_ns + s->heal_again_ns;
     s->heal_again_ns =
         2 * s->heal_again_ns < HEAL_AGAIN_NS_MAX ? 2 * s->heal_again_ns : HEAL_AGAIN_NS_MAX;
-    if (code < 0) {
+    if (code < 0 || judge_session(s) < 0) {
         s->shown.snapshots_failed++;
         return FEED_SOURCE_LATER;
     }
     s->heal = HEAL_RUNS;
+    s->snapshot_until_ns = snapshot_until(s);
     s->heal_from = mold_receiver_expected(s->receiver);
     s->snapshot_comes = true;
     s->snapshot_turn = 0;
@@ -360,6 +382,35 @@ static int end_heal(source_mold_t *s, uint64_t sequence, tick_t *buffer, size_t 
     return put_gap(s, buffer, out_bytes, s->heal_from, sequence - 1);
 }
 
+/* As mold_snapshot_next, of one that is of this session and comes in time. */
+static int ask_snapshot(source_mold_t *s, const uint8_t **out_message, size_t *out_bytes,
+                        uint64_t *out_sequence, tbus_error_t *err)
+{
+    int same = judge_session(s), outcome = MOLD_SNAPSHOT_COMPLETE;
+    char line[MOLD_SESSION_BYTES + 1];
+    if (same < 0) {
+        mold_session_text(mold_receiver_session(s->receiver), line);
+        return tbus_fail(err, -TBUS_ENOTFOUND,
+                         "the snapshot from %s (glimpse=) is of session '%s', and the line of "
+                         "'%s': its sequence says nothing here; glimpse_session= names the one "
+                         "that it is to be of, or any",
+                         s->spec.glimpse, mold_snapshot_session(s->snapshot), line);
+    }
+    if (s->snapshot_end == 0 && s->now_ns >= s->snapshot_until_ns)
+        return tbus_fail(err, -ETIMEDOUT,
+                         "the snapshot from %s (glimpse=) was not complete after %" PRIu64
+                         " s (glimpse_within=); start again",
+                         s->spec.glimpse, s->spec.glimpse_within_ns / (1000 * MS));
+    if (s->snapshot_end == 0)
+        outcome = mold_snapshot_next(s->snapshot, out_message, out_bytes, out_sequence, err);
+    else
+        *out_sequence = s->snapshot_end;
+    if (outcome != MOLD_SNAPSHOT_COMPLETE)
+        return outcome;
+    s->snapshot_end = same ? 0 : *out_sequence;
+    return same ? outcome : MOLD_SNAPSHOT_NOTHING;
+}
+
 /* Go on with the lines, which are kept, and take the next message of the snapshot.
  * FEED_SOURCE_LATER: nothing now, or it is complete. */
 static int next_of_snapshot(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
@@ -372,7 +423,7 @@ static int next_of_snapshot(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
             while (next_event(s))
                 continue; /* a session has begun: nothing else is told now */
     tbus_error_t why = {0};
-    int outcome = mold_snapshot_next(s->snapshot, &message, &bytes, &sequence, &why);
+    int outcome = ask_snapshot(s, &message, &bytes, &sequence, &why);
     bool heals = s->heal == HEAL_RUNS;
     if (heals && (outcome < 0 || (outcome == MOLD_SNAPSHOT_COMPLETE && sequence < s->heal_from)))
         return fail_heal(s, buffer, out_bytes);
@@ -414,6 +465,7 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
         return self->error.code;
     if (__builtin_expect(s->ended, 0))
         return FEED_SOURCE_END;
+    s->looks = 0;
     if (__builtin_expect(heals_now(s), 0)) {
         if (self->empty_seq)
             return put_empty(s, buffer, out_bytes);
@@ -620,7 +672,10 @@ static int open_snapshot(source_mold_t *s, tbus_error_t *err)
         return 0;
     mold_socket_wait(s->sockets, s->spec.lines, FIRST_NS);
     s->snapshot_comes = true;
-    return mold_snapshot_open(&s->spec, 0, &s->snapshot, err);
+    int code = mold_snapshot_open(&s->spec, 0, &s->snapshot, err);
+    s->now_ns = tbus_clock_ns();
+    s->snapshot_until_ns = snapshot_until(s);
+    return code;
 }
 
 int feed_source_open_mold(const char *text, feed_source_t **out_source, tbus_error_t *err)

@@ -743,11 +743,12 @@ static size_t snapshot(uint64_t sequence, void *context, uint8_t *to)
 }
 
 /* From now on, at the same port. */
-static void serve_snapshot(fixture_t *f, const char *last, uint64_t messages)
+static void serve_session(fixture_t *f, const char *session, const char *last, uint64_t messages,
+                          bool ends)
 {
-    soup_fake_script_t script = {.session = "SNAPSHOT",
+    soup_fake_script_t script = {.session = session,
                                  .messages = messages,
-                                 .ends = true,
+                                 .ends = ends,
                                  .message = snapshot,
                                  .context = (void *)(uintptr_t)last};
     soup_fake_stop(f->glimpse);
@@ -755,10 +756,16 @@ static void serve_snapshot(fixture_t *f, const char *last, uint64_t messages)
     assert_non_null(f->glimpse);
 }
 
+static void serve_snapshot(fixture_t *f, const char *last, uint64_t messages)
+{
+    serve_session(f, "DAY1", last, messages, true);
+}
+
 static void open_glimpse_with(fixture_t *f, const char *last, uint64_t messages, const char *more)
 {
     char keys[100];
-    serve_snapshot(f, last, messages);
+    if (last)
+        serve_snapshot(f, last, messages);
     snprintf(keys, sizeof keys, "&glimpse=127.0.0.1:%u%s", f->glimpse_port, more);
     close(f->sender);
     f->sender = bound("127.0.0.1", NULL);
@@ -842,6 +849,53 @@ static void a_snapshot_that_ends_in_nonsense_is_an_error(void **state)
     expect_snapshot(f);
     assert_int_equal(next(f, &bytes), -TBUS_EFORMAT);
     assert_non_null(strstr(f->source->error.text, "names no sequence"));
+}
+
+static void a_snapshot_of_another_session_is_an_error_unless_it_is_wanted(void **state)
+{
+    fixture_t *f = *state;
+    size_t bytes;
+    serve_session(f, "DAY0", "G                 106", 6, true);
+    open_glimpse_with(f, NULL, 0, "");
+    assert_int_equal(next(f, &bytes), -TBUS_ENOTFOUND);
+    assert_non_null(strstr(f->source->error.text, "is of session 'DAY0', and the line of 'DAY1'"));
+    feed_source_close(f->source);
+    f->source = NULL;
+    open_glimpse_with(f, NULL, 0, "&glimpse_session=DAY0");
+    put(f, 0, 101, 10);
+    expect_snapshot(f);
+    f->wanted = 106;
+    expect(f, 110);
+}
+
+static void a_snapshot_that_does_not_come_in_time_is_an_error(void **state)
+{
+    fixture_t *f = *state;
+    int code;
+    size_t bytes;
+    serve_session(f, "DAY1", "", 5, false); /* without its end, and it does not end either */
+    open_glimpse_with(f, NULL, 0, "&glimpse_within=50ms");
+    while ((code = feed_source_next(f->source, (tick_t *)(void *)f->tick, &bytes)) >= 0)
+        continue;
+    assert_int_equal(code, -ETIMEDOUT);
+    assert_non_null(strstr(f->source->error.text, "(glimpse_within=)"));
+}
+
+static void packets_that_bring_nothing_new_do_not_keep_a_turn_for_ever(void **state)
+{
+    fixture_t *f = *state;
+    size_t bytes;
+    open_lines(f, 1, "");
+    put(f, 0, 1, 10);
+    expect(f, 10);
+    for (unsigned i = 0; i < 1000; i++)
+        put(f, 0, 1, 10);
+    assert_int_equal(feed_source_next(f->source, (tick_t *)(void *)f->tick, &bytes),
+                     FEED_SOURCE_LATER);
+    assert_in_range(counted(f, "line.0.packets"), 2, 200); /* there are more, for other turns */
+    put(f, 0, 11, 10);
+    expect(f, 20);
+    assert_int_equal(counted(f, "line.0.packets"), 1002);
 }
 
 static void expect_restore(fixture_t *f, uint8_t what)
@@ -950,6 +1004,28 @@ static void a_snapshot_with_a_message_that_is_no_itch_has_failed(void **state)
     expect_snapshot(f);
     assert_int_equal(next(f, &bytes), -TBUS_EFORMAT);
     assert_non_null(strstr(f->source->error.text, "type 0x44 with 21 bytes"));
+}
+
+static void after_a_gap_a_snapshot_of_another_session_or_too_late_has_failed(void **state)
+{
+    fixture_t *f = *state;
+    open_glimpse_with(f, "G                 106", 6, "&give_up=20ms&glimpse_within=100ms");
+    put(f, 0, 101, 10);
+    expect_snapshot(f);
+    f->wanted = 106;
+    expect(f, 110);
+    serve_session(f, "DAY2", "G                 126", 6, true);
+    put(f, 0, 121, 10);
+    expect_gap(f, 120);
+    expect(f, 130); /* as if there were no server */
+    assert_int_equal(counted(f, "received.snapshots_failed"), 1);
+    serve_session(f, "DAY1", "", 5, false);
+    expect_restore(f, TICK_RESTORE_BEGINS);
+    expect_snapshot(f);
+    expect_restore(f, TICK_RESTORE_FAILED);
+    put(f, 0, 131, 10);
+    expect(f, 140);
+    assert_int_equal(counted(f, "received.snapshots_failed"), 2);
 }
 
 static void after_a_gap_without_a_server_of_snapshots_messages_go_on(void **state)
@@ -1082,6 +1158,10 @@ int main(void)
         TEST(what_lies_between_a_snapshot_and_the_line_is_requested),
         TEST(a_snapshot_that_is_cut_off_is_an_error),
         TEST(a_snapshot_that_ends_in_nonsense_is_an_error),
+        TEST(a_snapshot_of_another_session_is_an_error_unless_it_is_wanted),
+        TEST(a_snapshot_that_does_not_come_in_time_is_an_error),
+        TEST(packets_that_bring_nothing_new_do_not_keep_a_turn_for_ever),
+        TEST(after_a_gap_a_snapshot_of_another_session_or_too_late_has_failed),
         TEST(after_a_gap_a_snapshot_comes_and_the_line_goes_on_behind_it),
         TEST(after_a_gap_a_snapshot_that_begins_where_the_line_goes_on_leaves_nothing_out),
         TEST(after_a_gap_a_snapshot_that_is_older_or_cut_off_has_failed),
