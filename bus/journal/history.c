@@ -9,7 +9,7 @@
 
 #include <tickbus/observer.h>
 
-#include "bus/journal/reader.h"
+#include "bus/journal/reader_index.h"
 
 #define RECORDS_AT_A_TIME  16384u /* of other topics that are passed over in one call */
 #define RECORDS_OF_A_BATCH 512u   /* that are read for more than one message */
@@ -391,6 +391,9 @@ static int open_journal(tbus_history_t *h, const char *journal, tbus_error_t *er
     h->tombs = has_tombs(info->topics[index].ring_kind);
     tbus_journal_reader_show_session(h->reader);
     tbus_journal_reader_skip_damage(h->reader);
+    /* Who follows a bus is a stage, as a rule, and those allocate when they are made. */
+    if (h->bus && tbus_journal_reader_reserve(h->reader) < 0)
+        return tbus_fail(err, -ENOMEM, "no memory to read the journal in %s", journal);
     return 0;
 }
 
@@ -445,6 +448,24 @@ static int begin_on_ring(tbus_history_t *h, const tbus_history_from_t *from, tbu
     return 0;
 }
 
+static int begin(tbus_history_t *h, const tbus_history_from_t *from, tbus_error_t *err)
+{
+    int code = h->bus ? begin_on_ring(h, from, err) : 0;
+    return code == 0 && !h->counts.live ? begin_in_journal(h, from, err) : code;
+}
+
+int tbus_history_seek(tbus_history_t *h, uint64_t seq, tbus_error_t *err)
+{
+    if (!h)
+        return tbus_fail(err, -EINVAL, "history: there is none to go to another place in");
+    const tbus_history_from_t from = {TBUS_HISTORY_SEQ, seq};
+    h->counts.live = false;
+    h->is_known = h->has_last = false;
+    h->positioned = h->has_record = h->gap_is_loss = false;
+    h->untold = 0;
+    return begin(h, &from, err);
+}
+
 int tbus_history_open(tbus_bus_t *bus, const char *journal, const char *topic,
                       const tbus_history_from_t *from, tbus_history_t **out_history,
                       tbus_error_t *err)
@@ -460,10 +481,8 @@ int tbus_history_open(tbus_bus_t *bus, const char *journal, const char *topic,
     snprintf(h->topic, sizeof h->topic, "%s", topic);
     h->bus = bus;
     int code = journal ? open_journal(h, journal, err) : 0;
-    if (code == 0 && bus)
-        code = begin_on_ring(h, from, err);
-    if (code == 0 && !h->counts.live)
-        code = begin_in_journal(h, from, err);
+    if (code == 0)
+        code = begin(h, from, err);
     if (code < 0) {
         tbus_history_close(h);
         return code;

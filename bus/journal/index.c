@@ -49,17 +49,31 @@ void tbus_journal_index_begin(tbus_journal_index_t *index, const tbus_journal_se
     index->end = TBUS_JOURNAL_HEADER_BYTES;
 }
 
-static int reserve(tbus_journal_index_t *index, uint32_t count)
+static int take_room(tbus_journal_index_t *index, uint32_t capacity)
 {
-    if (count <= index->capacity)
-        return 0;
-    uint32_t capacity = count < 64 ? 64 : 2 * count;
     uint64_t *entries = reallocarray(index->entries, capacity, words_of(&index->header) * 8);
     if (!entries)
         return -ENOMEM;
     index->entries = entries;
     index->capacity = capacity;
     return 0;
+}
+
+static int reserve(tbus_journal_index_t *index, uint32_t count)
+{
+    if (count <= index->capacity)
+        return 0;
+    return take_room(index, count < 64 ? 64 : 2 * count);
+}
+
+int tbus_journal_index_reserve(tbus_journal_index_t *index, uint32_t topics_count,
+                               uint64_t segment_bytes)
+{
+    if (index->header.topics_count != topics_count)
+        tbus_journal_index_free(index);
+    index->header.topics_count = topics_count;
+    uint32_t most = entries_max(segment_bytes);
+    return most <= index->capacity ? 0 : take_room(index, most);
 }
 
 static int add_entry(tbus_journal_index_t *index)

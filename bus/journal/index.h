@@ -80,6 +80,11 @@ typedef struct tbus_journal_index {
     uint64_t end;                       /* in the segment: of the records that are in it */
 } tbus_journal_index_t;
 
+/* Have room for all entries of a segment of that size, so that none of it is allocated later. 0 or
+ * -ENOMEM. */
+int tbus_journal_index_reserve(tbus_journal_index_t *index, uint32_t topics_count,
+                               uint64_t segment_bytes);
+
 /* Empty it, for records of this segment to be added. Keeps its memory. */
 void tbus_journal_index_begin(tbus_journal_index_t *index, const tbus_journal_segment_t *segment);
 

@@ -8,6 +8,8 @@
 
 #include "bus/journal/lock.h"
 
+#define SUMMARIES_AHEAD 1024u /* of segments; of the usual size, 64 GiB of journal */
+
 /* Forget how reading ended, and where the chain of seals is. */
 static void begin_again(tbus_journal_reader_t *r, uint32_t number)
 {
@@ -120,20 +122,32 @@ int tbus_journal_reader_index(tbus_journal_reader_t *r, tbus_error_t *err)
     return 0;
 }
 
+static int reserve_summaries(tbus_journal_reader_t *r, uint32_t count)
+{
+    if (count <= r->summaries_count)
+        return 0;
+    tbus_journal_summary_t *more = reallocarray(r->summaries, count, sizeof *more);
+    if (!more)
+        return -ENOMEM;
+    memset(more + r->summaries_count, 0, (count - r->summaries_count) * sizeof *more);
+    r->summaries = more;
+    r->summaries_count = count;
+    return 0;
+}
+
 /* The place for the summary of a segment; NULL: no memory. */
 static tbus_journal_summary_t *place_of(tbus_journal_reader_t *r, uint32_t number)
 {
     uint32_t place = number - r->info.first_segment;
-    if (place >= r->summaries_count) {
-        uint32_t count = place + 16;
-        tbus_journal_summary_t *more = reallocarray(r->summaries, count, sizeof *more);
-        if (!more)
-            return NULL;
-        memset(more + r->summaries_count, 0, (count - r->summaries_count) * sizeof *more);
-        r->summaries = more;
-        r->summaries_count = count;
-    }
+    if (place >= r->summaries_count && reserve_summaries(r, place + 16) < 0)
+        return NULL;
     return &r->summaries[place];
+}
+
+int tbus_journal_reader_reserve(tbus_journal_reader_t *r)
+{
+    int code = tbus_journal_index_reserve(&r->index, r->info.topics_count, r->info.segment_bytes);
+    return code < 0 ? code : reserve_summaries(r, SUMMARIES_AHEAD);
 }
 
 /* The segment that is read is finished, or will never be. */

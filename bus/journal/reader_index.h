@@ -30,4 +30,8 @@ int tbus_journal_reader_summary(tbus_journal_reader_t *r, uint32_t number,
  * it goes as far as the records go now. 0, or -errno. */
 int tbus_journal_reader_index(tbus_journal_reader_t *r, tbus_error_t *err);
 
+/* Have the memory that going to places will take: the index of one segment, and the summaries of a
+ * thousand; only beyond these is more allocated. 0 or -ENOMEM. */
+int tbus_journal_reader_reserve(tbus_journal_reader_t *r);
+
 #endif

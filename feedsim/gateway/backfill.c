@@ -27,7 +27,8 @@ typedef struct place {
 
 typedef struct reader {
     const gateway_past_t *past;
-    gateway_stream_t *stream; /* NULL: it stands nowhere */
+    gateway_stream_t *stream; /* of `past`; NULL: not open */
+    bool stands;              /* where it is to go on */
     gateway_digest_t digest;
     uint64_t used_ns;
     /* the job, if there is one */
@@ -102,6 +103,13 @@ static void follow(reader_t *r, const gateway_block_t *block)
         gateway_digest_follow(&r->digest, r->past->proof, block);
 }
 
+/* Where there is no proof nothing is reckoned, which allocates. */
+static void begin_digest(reader_t *r, uint64_t seq)
+{
+    if (r->past->proof)
+        gateway_digest_begin(&r->digest, seq);
+}
+
 static void end_job(gateway_backfill_t *b, reader_t *r)
 {
     place_t *p = &b->places[r->block];
@@ -113,6 +121,18 @@ static void end_job(gateway_backfill_t *b, reader_t *r)
     r->failing = 0;
 }
 
+static void close_stream(reader_t *r)
+{
+    gateway_stream_close(r->stream);
+    r->stream = NULL;
+    r->stands = false;
+}
+
+static bool is_at(const reader_t *r, const gateway_past_t *past, uint64_t seq)
+{
+    return r->stream && r->stands && r->past == past && gateway_stream_next_seq(r->stream) == seq;
+}
+
 /* The reader that is to read from `seq` on: one that stands there, else the one that is free for
  * longest; NULL: all are busy. */
 static reader_t *choose(gateway_backfill_t *b, const gateway_past_t *past, uint64_t seq)
@@ -122,7 +142,7 @@ static reader_t *choose(gateway_backfill_t *b, const gateway_past_t *past, uint6
         reader_t *r = &b->readers[i];
         if (r->busy)
             continue;
-        if (r->stream && r->past == past && gateway_stream_next_seq(r->stream) == seq)
+        if (is_at(r, past, seq))
             return r;
         if (!chosen || (chosen->stream && (!r->stream || r->used_ns < chosen->used_ns)))
             chosen = r;
@@ -134,15 +154,16 @@ static reader_t *choose(gateway_backfill_t *b, const gateway_past_t *past, uint6
 static void begin_job(gateway_backfill_t *b, reader_t *r, const gateway_past_t *past, uint64_t from,
                       uint64_t to, uint64_t now_ns)
 {
-    bool there = r->stream && r->past == past && gateway_stream_next_seq(r->stream) == from;
+    bool there = is_at(r, past, from);
     uint32_t block = take_block(b, past, from, now_ns);
     if (block == NO_BLOCK)
         return;
+    if (r->past != past)
+        close_stream(r);
     if (!there) {
-        gateway_stream_close(r->stream);
-        r->stream = NULL;
+        r->stands = false;
         r->past = past;
-        gateway_digest_begin(&r->digest, from);
+        begin_digest(r, from);
     }
     r->from = from;
     r->to = to;
@@ -208,7 +229,7 @@ static void lose(gateway_backfill_t *b, reader_t *r, uint64_t from, uint64_t to,
     r->lost_from = from;
     r->lost_to = to;
     snprintf(r->why, sizeof r->why, "%s", why);
-    gateway_digest_begin(&r->digest, to);
+    begin_digest(r, to);
 }
 
 /* The error may pass, as want of descriptors does. */
@@ -224,8 +245,7 @@ static void fail(gateway_backfill_t *b, reader_t *r, const tbus_error_t *error, 
     char why[sizeof r->why];
     snprintf(why, sizeof why, "cannot be read: %.400s", error->text);
     lose(b, r, seq, seq + 1, why);
-    gateway_stream_close(r->stream);
-    r->stream = NULL;
+    close_stream(r);
 }
 
 /* There is nothing left to read: what follows is at the live edge, or the digest is made. */
@@ -287,17 +307,25 @@ static void take_outcome(gateway_backfill_t *b, reader_t *r, int outcome, uint64
         r->retry_ns = now_ns + NOTHING_NS; /* whoever records is about to bring it */
 }
 
+/* Where its job goes on. */
+static int go_there(gateway_backfill_t *b, reader_t *r, tbus_error_t *err)
+{
+    uint64_t seq = b->places[r->block].next_seq;
+    if (r->stream && r->stands)
+        return 0;
+    b->counts.seeks++;
+    int code = r->stream ? gateway_stream_seek(r->stream, seq, err)
+                         : gateway_stream_open(r->past->source, seq, &r->stream, err);
+    r->stands = code == 0;
+    return code;
+}
+
 /* One reader's turn. Returns the messages that it took, or what it cost in their place. */
 static uint32_t read_slice(gateway_backfill_t *b, reader_t *r, uint32_t limit, uint64_t now_ns)
 {
     tbus_error_t error = {0};
-    int outcome = 0;
+    int outcome = go_there(b, r, &error);
     uint32_t taken = 0;
-    if (!r->stream) {
-        b->counts.seeks++;
-        outcome =
-            gateway_stream_open(r->past->source, b->places[r->block].next_seq, &r->stream, &error);
-    }
     while (outcome >= 0 && r->busy && taken < limit) {
         const uint8_t *message;
         size_t bytes;
@@ -375,6 +403,19 @@ int gateway_backfill_create(uint32_t readers, uint64_t bytes, gateway_backfill_t
     }
     *out_backfill = b;
     return 0;
+}
+
+int gateway_backfill_prepare(gateway_backfill_t *b, const gateway_past_t *past, tbus_error_t *err)
+{
+    uint64_t next = 1;
+    int code = gateway_source_next_seq(past->source, &next, err);
+    for (uint32_t i = 0; code == 0 && i < b->readers_count; i++) {
+        reader_t *r = &b->readers[i];
+        r->past = past;
+        code = gateway_stream_open(past->source, next, &r->stream, err);
+        r->stands = code == 0;
+    }
+    return code;
 }
 
 void gateway_backfill_destroy(gateway_backfill_t *b)

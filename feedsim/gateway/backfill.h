@@ -49,6 +49,11 @@ int gateway_backfill_create(uint32_t readers, uint64_t bytes, gateway_backfill_t
                             tbus_error_t *err);
 void gateway_backfill_destroy(gateway_backfill_t *b); /* accepts NULL */
 
+/* Have all readers ready for that topic, so that nothing is opened or allocated when it is read; at
+ * the end of it, where they hold no segment. Errors of gateway_stream_open. Before anything else.
+ * Cold. */
+int gateway_backfill_prepare(gateway_backfill_t *b, const gateway_past_t *past, tbus_error_t *err);
+
 /* The block that holds `seq` of that topic, used now; NULL: none. It holds it until a later now_ns,
  * whatever else is asked for at this one, or until the next call of gateway_backfill_work; ask
  * again then. */

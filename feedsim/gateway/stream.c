@@ -163,6 +163,15 @@ int gateway_stream_open(const gateway_source_t *source, uint64_t seq, gateway_st
     return 0;
 }
 
+int gateway_stream_seek(gateway_stream_t *s, uint64_t seq, tbus_error_t *err)
+{
+    s->next_seq = seq;
+    s->why = "are lost";
+    s->batch.count = s->held = 0;
+    s->encoded_too = false;
+    return tbus_history_seek(s->history, s->source->first_seq + seq - 1, err);
+}
+
 static inline bool holds_one(const gateway_stream_t *s)
 {
     return s->held < s->batch.count;

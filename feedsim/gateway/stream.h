@@ -52,6 +52,10 @@ typedef struct gateway_stream gateway_stream_t;
 int gateway_stream_open(const gateway_source_t *source, uint64_t seq, gateway_stream_t **out_stream,
                         tbus_error_t *err);
 
+/* To another place, as if it had been opened there; nothing is allocated. After an error of
+ * tbus_history_seek it is to be closed, or to go to a place. Cold. */
+int gateway_stream_seek(gateway_stream_t *s, uint64_t seq, tbus_error_t *err);
+
 enum gateway_stream_outcome {
     GATEWAY_STREAM_NOTHING = 0, /* none yet: ask again later */
     GATEWAY_STREAM_MESSAGE = 1,

@@ -142,11 +142,12 @@ void moldout_requests_destroy(moldout_requests_t *r)
     free(r);
 }
 
-void moldout_requests_start(moldout_requests_t *r, const moldout_packets_t *packets,
-                            const gateway_source_t *source)
+int moldout_requests_start(moldout_requests_t *r, const moldout_packets_t *packets,
+                           const gateway_source_t *source, tbus_error_t *err)
 {
     r->packets = packets;
     r->past = (gateway_past_t){.source = source};
+    return gateway_backfill_prepare(r->backfill, &r->past, err);
 }
 
 int moldout_requests_fd(const moldout_requests_t *r)

@@ -21,7 +21,7 @@
  * UDP lets it get lost in any case: a receiver asks again when nothing comes.
  *
  * A turn takes some requests, reads some of the past and sends some answers, so that the live edge
- * is not made to wait. All memory is taken when it is made. One thread.
+ * is not made to wait. All memory is taken when it is made and started. One thread.
  */
 #ifndef TICKBUS_FEEDSIM_MOLD_REQUESTS_H
 #define TICKBUS_FEEDSIM_MOLD_REQUESTS_H
@@ -56,9 +56,10 @@ int moldout_requests_create(const moldout_requests_options_t *options,
 void moldout_requests_destroy(moldout_requests_t *r); /* accepts NULL */
 
 /* From here answers are taken: what was sent, and where the past is. Both must outlive the
- * requests. Requests that came before wait in the socket. Cold. */
-void moldout_requests_start(moldout_requests_t *r, const moldout_packets_t *packets,
-                            const gateway_source_t *source);
+ * requests. Requests that came before wait in the socket. Errors of gateway_backfill_prepare.
+ * Cold. */
+int moldout_requests_start(moldout_requests_t *r, const moldout_packets_t *packets,
+                           const gateway_source_t *source, tbus_error_t *err);
 
 /* One turn; `next_seq`: the first sequence that nobody may ask for yet. Was something done? */
 bool moldout_requests_turn(moldout_requests_t *r, uint64_t next_seq, uint64_t now_ns);

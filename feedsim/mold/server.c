@@ -303,10 +303,10 @@ int moldout_server_start(moldout_server_t *s, const char *session_name, tbus_err
                                       s->session, err);
     if (code == 0)
         code = gateway_stream_open(&s->source, next ? next : 1, &s->stream, err);
+    if (code == 0 && s->requests)
+        code = moldout_requests_start(s->requests, &s->packets, &s->source, err);
     if (code < 0)
         return code;
-    if (s->requests)
-        moldout_requests_start(s->requests, &s->packets, &s->source);
     s->started = true;
     s->now_ns = tbus_clock_ns();
     show_start(s, name);

@@ -395,6 +395,7 @@ static void bad_calls_on_the_journal(things_t *t)
     ROW(-EINVAL, tbus_history_next(NULL, &word, 8, &bytes, &word, &word, &t->err));
     tbus_history_batch_t batch = {.into = &word, .capacity = sizeof word};
     ROW(-EINVAL, tbus_history_next_batch(NULL, &batch, &t->err));
+    ROW(-EINVAL, tbus_history_seek(NULL, 1, &t->err));
     tbus_history_close(NULL);
     tbus_soup_t *soup = NULL;
     const tbus_soup_options_t long_user = {.user = "seven77"};

@@ -440,6 +440,57 @@ static void too_little_room_is_refused_and_the_message_comes_again(void **state)
     tbus_history_close(h);
 }
 
+static void go_to(fixture_t *f, tbus_history_t *h, uint64_t seq)
+{
+    ahead_t *a = ahead_of(f, h);
+    a->at = a->batch.count = 0;
+    assert_int_equal(tbus_history_seek(h, seq, NULL), 0);
+    f->lost = 0;
+}
+
+static void whoever_goes_to_another_place_reads_on_from_there(void **state)
+{
+    fixture_t *f = *state;
+    start_recorder(f);
+    publish(f, 1000);
+    record(f);
+    tbus_history_t *h = follow(f, &f->bus, f->scratch->journal, "md", TBUS_HISTORY_SEQ, 700);
+    static const uint64_t places[] = {1, 500, 0, 990, 999, 2, 1001, 700, 1000, 3};
+    assert_int_equal(next(f, h), TBUS_HISTORY_MESSAGE);
+    for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
+        go_to(f, h, places[i]); /* from the ring to the journal, and back */
+        expect(f, h, places[i] ? places[i] : 1, 1001);
+        assert_true(is_live(h));
+        go_to(f, h, 400); /* and away again, in the middle of it */
+        for (uint64_t seq = 400; seq < 410; seq++) {
+            assert_int_equal(next(f, h), TBUS_HISTORY_MESSAGE);
+            assert_int_equal(f->seq, seq);
+        }
+    }
+    publish(f, 300);
+    record(f);
+    expect(f, h, 410, 1301);
+    assert_int_equal(f->lost, 0);
+    tbus_history_close(h);
+}
+
+static void what_was_lost_before_somebody_goes_away_is_not_told_at_another_place(void **state)
+{
+    fixture_t *f = *state;
+    do_without_recorder(f);
+    publish(f, 10);
+    tbus_history_t *h = follow(f, &f->bus, NULL, "md", TBUS_HISTORY_OLDEST, 0);
+    expect(f, h, 1, 11);
+    publish(f, 500);
+    go_to(f, h, 505);
+    expect(f, h, 505, 511);
+    assert_int_equal(f->lost, 0);
+    go_to(f, h, 5);
+    assert_int_equal(next(f, h), TBUS_HISTORY_MESSAGE);
+    assert_int_equal(f->seq, 5 + f->lost);
+    tbus_history_close(h);
+}
+
 static void many_messages_come_together_from_the_ring_and_from_the_journal(void **state)
 {
     fixture_t *f = *state;
@@ -531,6 +582,8 @@ int main(void)
         TEST(what_retention_removed_is_told_as_lost),
         ALONE(too_little_room_is_refused_and_the_message_comes_again),
         ALONE(a_journal_of_another_run_and_a_topic_that_is_not_there_are_refused),
+        TEST(whoever_goes_to_another_place_reads_on_from_there),
+        TEST(what_was_lost_before_somebody_goes_away_is_not_told_at_another_place),
         ALONE(many_messages_come_together_from_the_ring_and_from_the_journal),
         ALONE(a_batch_needs_room_for_all_and_for_the_longest),
         TEST(a_segment_is_held_while_it_is_read_and_not_when_live),

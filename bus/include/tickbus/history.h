@@ -16,7 +16,7 @@
  * It holds nobody up: it owns no place on the ring and writes nothing to shared memory. While it
  * reads in the journal, it keeps one segment from being removed by retention. Its memory does not
  * grow with what it reads: a buffer of 256 KiB, the index of one segment, half a KiB for each
- * segment that was searched.
+ * segment that was searched. Beside a bus all of that is taken when it is opened.
  *
  * Cost: on the ring as tbus_observe, no system call. In the journal a copy and a CRC a record, also
  * of the records of other topics, and a read(2) for every 256 KiB. To go back to the journal is a
@@ -57,6 +57,13 @@ typedef struct tbus_history_from {
 int tbus_history_open(tbus_bus_t *bus, const char *journal, const char *topic,
                       const tbus_history_from_t *from, tbus_history_t **out_history,
                       tbus_error_t *err);
+
+/* Go to the message `seq`, or the first behind it, as if it had been opened there; forward, or
+ * back. Nothing is opened or allocated: neither by this nor by what is read from there on, but for
+ * a record of more than 256 KiB, and for a journal of more than a thousand segments. What was lost
+ * and not said yet is forgotten; counts go on. Errors as of tbus_history_open: then it stands
+ * nowhere, until it was closed or went to a place. Cold. */
+int tbus_history_seek(tbus_history_t *h, uint64_t seq, tbus_error_t *err);
 
 enum tbus_history_outcome {
     TBUS_HISTORY_NOTHING = 0, /* none yet: ask again later, or sleep meanwhile */
