@@ -446,6 +446,88 @@ static void our_moldudp64_decodes_to_the_messages_that_were_fed(void **state)
     assert_string_equal(f->run.out, "");
 }
 
+/* ---- a gateway that runs ---- */
+
+/* A connection to that port of this host, as soon as somebody listens there. */
+static int connect_when_up(program_t *start, uint16_t port)
+{
+    const struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    for (;;) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(fd, (const struct sockaddr *)&at, sizeof at) == 0)
+            return fd;
+        close(fd);
+        if (program_ended(start))
+            fail_msg("it ended before anybody could connect: %s", start->err);
+        usleep(1000);
+    }
+}
+
+/* Log in for everything; what the gateway then sends goes into the capture as it comes, up to the
+ * end of the connection. */
+static void capture_session(capture_t *c, int fd)
+{
+    static uint8_t bytes[1448];
+    soup_login_t login = {.user = "tshark", .password = "", .sequence = 1};
+    size_t count = soup_put_login(bytes, &login);
+    put_segment(c, 0, 0x18, bytes, count);
+    assert_int_equal(send(fd, bytes, count, MSG_NOSIGNAL), count);
+    /* The answer on its own, as in write_session. */
+    count = soup_put_accepted(bytes, &(soup_accepted_t){"", 1});
+    ssize_t got = recv(fd, bytes, count, MSG_WAITALL);
+    assert_int_equal(got, count);
+    do
+        put_segment(c, 1, 0x18, bytes, (size_t)got);
+    while ((got = recv(fd, bytes, sizeof bytes, 0)) > 0);
+    assert_int_equal(got, 0);
+}
+
+/* `busctl start --gateway` of that file, and every byte that it sends to a client. */
+static void capture_gateway(fixture_t *f, const char *feed)
+{
+    capture_t c;
+    char at_text[32];
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &length), 0);
+    close(fd); /* a port that is free */
+    snprintf(at_text, sizeof at_text, "127.0.0.1:%d", ntohs(at.sin_port));
+    const char *argv[] = {TICKBUS_BUSCTL, "start",  "--feed", feed,        "--pace",
+                          "20000/s",      "--wait", "park",   "--journal", f->journal,
+                          "--gateway",    at_text,  NULL};
+    program_t start = {.argv = argv};
+    assert_true(program_start(&start));
+    fd = connect_when_up(&start, ntohs(at.sin_port));
+    begin_capture(f, &c);
+    capture_session(&c, fd);
+    close(fd);
+    while (!program_ended(&start))
+        usleep(1000);
+    if (start.exit_code != 0)
+        fail_msg("%s", start.err);
+    program_clear(&start);
+    assert_int_equal(fclose(c.file), 0);
+}
+
+static void what_a_gateway_sends_decodes_to_the_messages_that_were_fed(void **state)
+{
+    fixture_t *f = *state;
+    char feed[MARKET_DATA_PATH_MAX + 8] = "itch:";
+    need_tshark(f);
+    if (!market_data_path("itch_aapl_20200130_5k/aapl_5k.itch", feed + 5))
+        skip();
+    capture_gateway(f, feed);
+    assert_decodes(f, "tcp.port==9001,soupbintcp", "itch_aapl_20200130_5k/aapl_5k.itch.key.json");
+    fields_of(f, "tcp.port==9001,soupbintcp", "soupbintcp", "soupbintcp.packet_type");
+    assert_int_equal(count_value(f->run.out, "'L'"), 1);
+    assert_int_equal(count_value(f->run.out, "'A'"), 1);
+    assert_in_range(count_value(f->run.out, "'S'"), 5000, 5001); /* and the mark at its end */
+    assert_int_equal(count_value(f->run.out, "'Z'"), 1);
+}
+
 static void a_message_of_a_wrong_length_is_shown_as_malformed(void **state)
 {
     fixture_t *f = *state;
@@ -471,6 +553,7 @@ int main(void)
         TEST(an_export_decodes_to_the_messages_that_were_fed),
         TEST(our_soupbintcp_decodes_to_the_messages_that_were_fed),
         TEST(our_moldudp64_decodes_to_the_messages_that_were_fed),
+        TEST(what_a_gateway_sends_decodes_to_the_messages_that_were_fed),
         TEST(a_message_of_a_wrong_length_is_shown_as_malformed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
