@@ -135,7 +135,7 @@ static int follow(bridge_t *b, const client_t *client, const tbus_bus_t *bus, ui
 int bridge_beside_run(client_t *client, tbus_bus_t *bus, const bridge_values_t *values,
                       uint64_t drain_ns, bridge_board_t *out_board, tbus_error_t *err)
 {
-    char journal[PATH_MAX + 32];
+    char journal[PATH_MAX + 32], file[FILE_MAX];
     const bridge_options_t options = bridge_options_of(values);
     bridge_board_t *board = NULL;
     bridge_t *b = NULL;
@@ -156,6 +156,10 @@ int bridge_beside_run(client_t *client, tbus_bus_t *bus, const bridge_values_t *
     bridge_destroy(b);
     *out_board = *board;
     munmap(board, sizeof *board);
+    if (code == 0) { /* the bus is over, and nobody goes on here */
+        file_name(client->name, file);
+        (void)unlinkat(client->dir.fd, file, 0);
+    }
     close(fd);
     return code;
 }

@@ -306,6 +306,7 @@ static bool stop_in_order(supervisor_t *s)
     bool fine = true;
     for (uint32_t i = 0; i < supervisor_stages(s); i++) {
         uint32_t process = supervisor_participant(s, i)->process;
+        supervisor_serve_the_rest(s, process); /* it had just died */
         supervisor_command(s, i, TBUS_CMD_STOP);
         if (supervisor_told_to_stop(s, process))
             fine &= wait_ended(s, process, end_ns(s, i));
@@ -374,6 +375,7 @@ static bool all_recorded(const supervisor_t *s)
 static void give_up(supervisor_t *s)
 {
     s->run.state = "stopping";
+    s->gives_up = true;
     kill_switch_throw_once(s->pipeline.kill_switch, KILL_BY_SUPERVISOR, "the run cannot go on");
     s->halt = kill_switch_generation(s->pipeline.kill_switch); /* why, was said */
     supervisor_command_all(s, TBUS_KIND_SOURCE, true, TBUS_CMD_WIND_DOWN);

@@ -49,6 +49,7 @@ typedef struct service {
     uint32_t deaths;
     uint32_t short_lives; /* in a row, as the next */
     uint32_t not_made;    /* it ended before it was ready */
+    uint32_t ends;        /* started to give out what is left */
     bool ports_told;
 } service_t;
 
@@ -75,6 +76,7 @@ typedef struct supervisor {
     bool stop_asked;           /* by a signal or `busctl stop` */
     bool abort_asked;          /* by a second signal */
     uint64_t signalled_ns;     /* when the first signal to stop came; 0: none yet */
+    bool gives_up;             /* whoever ends now is not started again */
     bool broken;               /* a stage has failed or a process has died */
     bool repeats;              /* the stages repeat what was recorded */
     bool stood_still;          /* they came to a standstill, and repeat no more */
@@ -183,6 +185,9 @@ void supervisor_watch_lateness(supervisor_t *s);
 /* A process has ended unasked, or not as it was asked to. True: it is one that serves, the run goes
  * on, and it will be started again. */
 bool supervisor_serve_again(supervisor_t *s, uint32_t index);
+/* Before it is told to stop: one that has died and has still to give out what there is, is started
+ * for that. */
+void supervisor_serve_the_rest(supervisor_t *s, uint32_t index);
 /* Start again what is due; and say once where clients can connect. */
 void supervisor_watch_services(supervisor_t *s);
 

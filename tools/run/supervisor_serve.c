@@ -17,6 +17,7 @@
 #define STEADY_NS       UINT64_C(1000000000)
 #define NOT_MADE_MAX    5u /* times in a row, then it is given up */
 #define SAID_MAX        5u /* deaths that are said one by one */
+#define ENDS_MAX        5u /* times that one is started to give out the rest */
 #define NEVER_NS        UINT64_MAX
 
 static bool serves(const supervisor_t *s, uint32_t index)
@@ -59,40 +60,6 @@ static void tell(supervisor_t *s, uint32_t index, bool given_up)
                        service->deaths == SAID_MAX ? " (and so from now on, without a word)" : "");
 }
 
-/* One that ended in the middle of its end: what it had still to give out is not given out. */
-static void tell_unfinished(supervisor_t *s, uint32_t index)
-{
-    const tbus_kind_t *kind =
-        s->pipeline.stages[s->layout.processes[index].stages[0]].instance->kind;
-    char how[80];
-    process_end_text(&s->processes[index], how, sizeof how);
-    if (kind->errors_counter && s->running_since_ns)
-        supervisor_complain(s, "'%s' (process %d) %s before it had given out everything",
-                            s->processes[index].name, (int)s->processes[index].pid, how);
-}
-
-bool supervisor_serve_again(supervisor_t *s, uint32_t index)
-{
-    service_t *service = &s->services[index];
-    uint64_t now_ns = tbus_clock_ns();
-    if (!serves(s, index) || (!s->running_since_ns && !supervisor_told_to_stop(s, index)))
-        return false; /* at the start its reason is one for not starting at all */
-    service->deaths++;
-    /* O2 pairs O1 (set_state in loop.c) */
-    uint32_t state = tbus_load_acquire_u32(&participant(s, index)->state);
-    bool short_lived = now_ns - service->started_ns < STEADY_NS;
-    bool was_made = state >= TBUS_READY && (state != TBUS_FAIL || !short_lived);
-    service->short_lives = short_lived ? service->short_lives + 1 : 0;
-    service->not_made = was_made ? 0 : service->not_made + 1;
-    bool given_up = service->not_made >= NOT_MADE_MAX;
-    if (!supervisor_told_to_stop(s, index))
-        tell(s, index, given_up);
-    else
-        tell_unfinished(s, index);
-    service->again_ns = given_up ? NEVER_NS : now_ns + pause_ns(service);
-    return true;
-}
-
 static void start_again(supervisor_t *s, uint32_t index)
 {
     service_t *service = &s->services[index];
@@ -115,6 +82,55 @@ static void start_again(supervisor_t *s, uint32_t index)
     service->starts++;
     s->run.restarts[index] = service->starts;
     supervisor_write_members(s);
+}
+
+/* Has it to give out, at the end, all that there is? A kind that counts what it could not. */
+static bool gives_out_the_rest(const supervisor_t *s, uint32_t index)
+{
+    uint32_t stage = s->layout.processes[index].stages[0];
+    return s->running_since_ns && s->pipeline.stages[stage].instance->kind->errors_counter;
+}
+
+/* One that died in the middle of its end: another gives out the rest, some times over. */
+static void end_again(supervisor_t *s, uint32_t index)
+{
+    char how[80];
+    process_end_text(&s->processes[index], how, sizeof how);
+    bool again = !s->gives_up && s->services[index].ends++ < ENDS_MAX;
+    if (!again)
+        supervisor_complain(s, "'%s' (process %d) %s before it had given out everything",
+                            s->processes[index].name, (int)s->processes[index].pid, how);
+    else
+        start_again(s, index);
+}
+
+void supervisor_serve_the_rest(supervisor_t *s, uint32_t index)
+{
+    if (serves(s, index) && gives_out_the_rest(s, index) && s->processes[index].ended &&
+        s->services[index].again_ns != NEVER_NS)
+        start_again(s, index);
+}
+
+bool supervisor_serve_again(supervisor_t *s, uint32_t index)
+{
+    service_t *service = &s->services[index];
+    uint64_t now_ns = tbus_clock_ns();
+    if (!serves(s, index) || (!s->running_since_ns && !supervisor_told_to_stop(s, index)))
+        return false; /* at the start its reason is one for not starting at all */
+    service->deaths++;
+    /* O2 pairs O1 (set_state in loop.c) */
+    uint32_t state = tbus_load_acquire_u32(&participant(s, index)->state);
+    bool short_lived = now_ns - service->started_ns < STEADY_NS;
+    bool was_made = state >= TBUS_READY && (state != TBUS_FAIL || !short_lived);
+    service->short_lives = short_lived ? service->short_lives + 1 : 0;
+    service->not_made = was_made ? 0 : service->not_made + 1;
+    bool given_up = service->not_made >= NOT_MADE_MAX;
+    if (!supervisor_told_to_stop(s, index))
+        tell(s, index, given_up);
+    service->again_ns = given_up ? NEVER_NS : now_ns + pause_ns(service);
+    if (supervisor_told_to_stop(s, index) && gives_out_the_rest(s, index))
+        end_again(s, index);
+    return true;
 }
 
 /* Where it listens, once: the configuration may have said port 0, which is any. */
