@@ -29,6 +29,7 @@
 #include <tickbus/clock.h>
 
 #include "bench/gateway_stand.h"
+#include "bench/nats_stand.h"
 #include "bench/program.h"
 #include "tools/measure/rank.h"
 
@@ -196,72 +197,6 @@ static double by_zmq(unsigned clients, uint64_t messages)
 #define NATS_MSG   "MSG md 1 36\r\n"
 #define NATS_CHUNK 1024u /* messages that a publisher sends at a time */
 
-typedef struct nats {
-    pid_t pid;
-    uint16_t port;
-    char directory[64];
-} nats_t;
-
-static uint16_t free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t bytes = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bench_must(bind(fd, (struct sockaddr *)&address, bytes), "bind", "an address");
-    getsockname(fd, (struct sockaddr *)&address, &bytes);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
-static bool nats_listens(uint16_t port)
-{
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool listens = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    close(fd);
-    return listens;
-}
-
-/* False: it is not here. */
-static bool nats_start(nats_t *n)
-{
-    char path[96], port[16];
-    n->port = free_port();
-    snprintf(n->directory, sizeof n->directory, "/tmp/tickbus-bench-XXXXXX");
-    bench_must(mkdtemp(n->directory) ? 0 : -errno, "make", "a directory");
-    snprintf(path, sizeof path, "%s/conf", n->directory);
-    snprintf(port, sizeof port, "%u", n->port);
-    FILE *conf = fopen(path, "w");
-    bench_must(conf ? 0 : -errno, "write", path);
-    fprintf(conf,
-            "host: 127.0.0.1\nport: %s\nmax_connections: 4096\nmax_pending: 4GB\n"
-            "write_deadline: \"60s\"\n",
-            port);
-    fclose(conf);
-    n->pid = fork();
-    if (n->pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execlp("nats-server", "nats-server", "-c", path, "-l", "/dev/null", (char *)NULL);
-        execl("/usr/sbin/nats-server", "nats-server", "-c", path, "-l", "/dev/null", (char *)NULL);
-        _exit(127);
-    }
-    bool runs = true;
-    for (unsigned looks = 0; runs && looks < 5000 && !nats_listens(n->port); looks++) {
-        runs = waitpid(n->pid, NULL, WNOHANG) == 0;
-        usleep(1000);
-    }
-    unlink(path);
-    rmdir(n->directory);
-    return runs;
-}
-
-static void nats_stop(const nats_t *n)
-{
-    kill(n->pid, SIGTERM);
-    waitpid(n->pid, NULL, 0);
-}
-
 /* What was sent when it answers a PING has been taken. */
 static void nats_settle(int fd, const char *text)
 {
@@ -280,10 +215,10 @@ static double by_nats(unsigned clients, uint64_t messages)
 {
     static const char hello[] = NATS_CONNECT "SUB md 1\r\nPING\r\n";
     static char chunk[NATS_CHUNK * (sizeof NATS_PUB - 1 + MESSAGE_BYTES + 2)];
-    nats_t n;
+    nats_stand_t n;
     clockid_t clock;
     size_t length = 0;
-    if (!nats_start(&n))
+    if (!nats_stand_start(&n, "write_deadline: \"60s\"\n"))
         return -1;
     while (length < sizeof chunk) {
         memcpy(chunk + length, NATS_PUB, sizeof NATS_PUB - 1);
@@ -317,7 +252,7 @@ static double by_nats(unsigned clients, uint64_t messages)
     double result = speed(messages, clients, cpu_ns(clock) - began_cpu_ns);
     readers_join(&r);
     close(fd);
-    nats_stop(&n);
+    nats_stand_stop(&n);
     return result;
 }
 

@@ -48,6 +48,8 @@ echo
 echo
 "$bin/bench_mold_out" "${quick[@]}"
 echo
+"$bin/bench_bridge" "${quick[@]}"
+echo
 "$bin/bench_bad_sessions" "${quick[@]}"
 echo
 "$bin/bench_recorded" "${quick[@]}"

@@ -666,6 +666,11 @@ void bridge_sleep(bridge_t *b, uint64_t until_ns)
 
 /* --- ended --- */
 
+uint64_t bridge_next_seq(const bridge_t *b, uint32_t index)
+{
+    return b->topics[index].next_seq;
+}
+
 bool bridge_is_complete(const bridge_t *b)
 {
     for (uint32_t i = 0; i < b->options.topics_count; i++)

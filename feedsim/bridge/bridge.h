@@ -68,6 +68,9 @@ int bridge_turn(bridge_t *b, tbus_error_t *err);
  * of CLOCK_MONOTONIC; not long, since no ring rings for us. */
 void bridge_sleep(bridge_t *b, uint64_t until_ns);
 
+/* Of topic `index` of the options: the sequence that is read and published next. */
+uint64_t bridge_next_seq(const bridge_t *b, uint32_t index);
+
 /* Every topic has ended, and the stream has all of it. */
 bool bridge_is_complete(const bridge_t *b);
 
