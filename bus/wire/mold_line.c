@@ -68,8 +68,10 @@ void mold_line_brought(mold_line_t *line, uint64_t from, uint64_t to, mold_line_
     from = from > line->begin ? from : line->begin;
     if (from >= to)
         return;
-    uint64_t known = line->next;
-    mold_line_shown(line, to, counts);
+    const uint64_t known = line->next;
+    if (from > known)
+        mold_line_shown(line, from, counts); /* what lies between has not come, so far */
+    line->next = to > known ? to : known;
     /* What it has shown only now cannot have come before. */
     for (; from < to && from < known; from++) {
         uint64_t *word = word_of(line, from);
