@@ -403,16 +403,19 @@ static void ticks_have_rows_with_the_fields_of_their_type(void **state)
     size_t bytes;
     assert_int_equal(itch_decode(halt, sizeof halt, &tick, &bytes), 0);
     append(f, MD, 3, &tick, bytes);
+    tick_gap_put(&tick, 2, &(tick_gap_t){.from = UINT64_C(1) << 63, .to = UINT64_MAX});
+    append(f, MD, 4, &tick, TICK_GAP_BYTES);
     itch_end_mark(101, &tick, &bytes);
-    append(f, MD, 4, &tick, bytes);
+    append(f, MD, 5, &tick, bytes);
     finish(f);
-    check_text(
-        f, "md", EXPORT_CSV,
-        "seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match\n"
-        "1,D,13,1,,99,,5,,,,\n"
-        "2,A,13,2,MSFT,100,S,6,,10,12345,\n"
-        "3,H,13,0,AAPL,1,,,,,,\n"
-        "4,end,0,0,,101,,,,,,\n");
+    check_text(f, "md", EXPORT_CSV,
+               "seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match,"
+               "from,to\n"
+               "1,D,13,1,,99,,5,,,,,,\n"
+               "2,A,13,2,MSFT,100,S,6,,10,12345,,,\n"
+               "3,H,13,0,AAPL,1,,,,,,,,\n"
+               "4,gap,0,0,,2,,,,,,,9223372036854775808,18446744073709551615\n"
+               "5,end,0,0,,101,,,,,,,,\n");
 }
 
 static void orders_and_reports_have_rows(void **state)
@@ -483,8 +486,8 @@ static void the_hosts_clock_is_exported_only_on_request(void **state)
     finish(f);
     check_stamped(f, "md",
                   "seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,"
-                  "match,intended_ns\n"
-                  "1,A,13,2,MSFT,100,S,0,,0,0,,8\n");
+                  "match,intended_ns,from,to\n"
+                  "1,A,13,2,MSFT,100,S,0,,0,0,,8,,\n");
     check_stamped(f, "orders",
                   "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq,intended_"
                   "ns,sent_ns,symbol,at_ns,replaces,flags,reason\n"

@@ -18,6 +18,7 @@
 #define REPORT_COLUMNS                                                                             \
     "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq"
 /* Columns that came later stand at the end: those before keep their places. */
+#define TICK_LATER   ",from,to"
 #define ORDER_LATER  ",symbol,at_ns,replaces,flags,reason"
 #define REPORT_LATER ",symbol,seen_ns,flags,fee_e4"
 #define EVENT_COLUMNS                                                                              \
@@ -80,9 +81,10 @@ static void field_tick_type(line_t *line, const tick_t *tick)
         field_chars(line, &type, 1);
 }
 
-static void row_tick(line_t *line, uint64_t seq, const tick_t *tick, bool stamps)
+static void row_tick(line_t *line, uint64_t seq, const tick_t *tick, size_t bytes, bool stamps)
 {
     unsigned count;
+    tick_gap_t gap;
     const itch_field_t *of_kind[ITCH_FIELD_KINDS] = {NULL};
     const itch_field_t *field = itch_fields(tick->type, &count);
     for (; count; field++, count--)
@@ -101,6 +103,13 @@ static void row_tick(line_t *line, uint64_t seq, const tick_t *tick, bool stamps
     field_of_tick(line, of_kind[ITCH_FIELD_MATCH], tick);
     if (stamps)
         field_u64(line, tick_intended_ns(tick));
+    if (tick_gap_get(tick, bytes, &gap)) {
+        field_u64(line, gap.from);
+        field_u64(line, gap.to);
+    } else {
+        field_text(line, "");
+        field_text(line, "");
+    }
 }
 
 /* The last column, whatever else there is: it came after the others. */
@@ -195,7 +204,7 @@ const char *message_csv_columns(const char *type, bool stamps)
     case MESSAGE_BBO:
         return "md_seq,locate,symbol,ts_event_ns,bid_px_e4,bid_qty,ask_px_e4,ask_qty";
     case MESSAGE_TICK:
-        return stamps ? TICK_COLUMNS ",intended_ns" : TICK_COLUMNS;
+        return stamps ? TICK_COLUMNS ",intended_ns" TICK_LATER : TICK_COLUMNS TICK_LATER;
     case MESSAGE_ORDER:
         return stamps ? ORDER_COLUMNS ",intended_ns,sent_ns" ORDER_LATER
                       : ORDER_COLUMNS ORDER_LATER;
@@ -221,7 +230,7 @@ bool message_csv_row(FILE *out, const char *type, uint64_t seq, const void *mess
         break;
     case MESSAGE_TICK:
         tick = message_tick(message, bytes);
-        row_tick(&line, seq, &tick, stamps);
+        row_tick(&line, seq, &tick, bytes, stamps);
         break;
     case MESSAGE_ORDER:
         row_order(&line, seq, message, stamps, symbols);

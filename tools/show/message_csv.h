@@ -3,16 +3,17 @@
  *
  *    type     columns
  *    bbo      md_seq,locate,symbol,ts_event_ns,bid_px_e4,bid_qty,ask_px_e4,ask_qty
- *    tick     seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match
+ *    tick     seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match,
+ *             from,to (of a gap)
  *    order    seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq,symbol
  *    report   seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,
  *             md_seq,symbol
  *    event    seq,kind,from,by,number,time_ns,uid,pid,position,md_seq,ts_event_ns,more,
  *             text
  *
- * With `stamps` the host's own clock follows in the last columns: intended_ns (ticks), sent_ns
- * (events); in orders and reports intended_ns,sent_ns stand before the symbol. Without, two runs
- * that did the same give the same file, but for events, which tell when somebody acted.
+ * With `stamps` the host's own clock follows: intended_ns of ticks before from, sent_ns of events
+ * in the last column; in orders and reports intended_ns,sent_ns stand before the symbol. Without,
+ * two runs that did the same give the same file, but for events, which tell when somebody acted.
  *
  * Prices are integers in 1/10000, times ns since midnight (ts_event_ns) or since the bus epoch;
  * symbols come without the spaces that pad them. An empty side of a bbo is all zeros; a field that
