@@ -124,6 +124,37 @@ static int fail(const mold_socket_way_t *way, const char *what, tbus_error_t *er
                      tbus_strerror(code));
 }
 
+static int fail_join(const mold_socket_way_t *way, tbus_error_t *err)
+{
+    return fail(way,
+                errno == ENODEV ? "cannot join the group, for there is no route to it "
+                                  "(interface=NAME chooses one)"
+                                : "cannot join the group",
+                err);
+}
+
+/* The group, for each sender that is named. The other line may have some of the other family. */
+static int join_senders(mold_socket_t *s, const mold_socket_way_t *way,
+                        const struct group_req *group, int level, tbus_error_t *err)
+{
+    uint32_t joined = 0;
+    struct group_source_req request = {.gsr_interface = group->gr_interface,
+                                       .gsr_group = group->gr_group};
+    for (uint32_t i = 0; i < s->senders_count; i++) {
+        request.gsr_source = s->senders[i];
+        if (s->senders[i].ss_family != group->gr_group.ss_family)
+            continue;
+        if (setsockopt(s->fd, level, MCAST_JOIN_SOURCE_GROUP, &request, sizeof request) == 0)
+            joined++;
+        else if (errno != EADDRNOTAVAIL) /* else it is named twice */
+            return fail_join(way, err);
+    }
+    return joined ? 0
+                  : tbus_fail(err, -TBUS_ECONFIG,
+                              "source= in the feed names no sender that could send to %s",
+                              way->address);
+}
+
 static int join(mold_socket_t *s, const mold_socket_way_t *way, const struct addrinfo *info,
                 tbus_error_t *err)
 {
@@ -138,12 +169,10 @@ static int join(mold_socket_t *s, const mold_socket_way_t *way, const struct add
     memcpy(&request.gr_group, info->ai_addr, info->ai_addrlen);
     /* Else what others on this host have joined comes here, too. */
     (void)set_option(s->fd, level, four ? IP_MULTICAST_ALL : IPV6_MULTICAST_ALL, 0);
+    if (s->named)
+        return join_senders(s, way, &request, level, err);
     if (setsockopt(s->fd, level, MCAST_JOIN_GROUP, &request, sizeof request) < 0)
-        return fail(way,
-                    errno == ENODEV ? "cannot join the group, for there is no route to it "
-                                      "(interface=NAME chooses one)"
-                                    : "cannot join the group",
-                    err);
+        return fail_join(way, err);
     return 0;
 }
 

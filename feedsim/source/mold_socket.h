@@ -18,6 +18,8 @@
  *
  * A group is bound to by its own address and joined on the interface given, so that only what is
  * sent to it comes here, whatever else this host has joined; several receivers of a host share it.
+ * Where senders are named it is joined for each of them alone (source-specific multicast, RFC
+ * 3678): others do not even cross the network, and groups of 232/8 and ff3x::/32 can be had.
  * An address of this host is bound to alone: a second receiver would take packets from the first.
  *
  * recvmmsg and not io_uring: a call takes 32 packets when there is a burst, and the work for each

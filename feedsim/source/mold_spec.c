@@ -100,6 +100,25 @@ static int take_lines(mold_spec_t *spec, const char *text, size_t bytes, tbus_er
     return 0;
 }
 
+/* NAME for all lines, or NAME,NAME. */
+static int take_interfaces(mold_spec_t *spec, tbus_error_t *err)
+{
+    const char *comma = strchr(spec->interface, ','), *second = comma ? comma + 1 : spec->interface;
+    size_t first = comma ? (size_t)(comma - spec->interface) : strlen(spec->interface);
+    if (comma && (spec->lines < 2 || strchr(second, ',') || !first || !*second))
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "interface=%.80s in the feed: name one for all lines, or one for each of "
+                         "two",
+                         spec->interface);
+    if (first >= IFNAMSIZ || strlen(second) >= IFNAMSIZ)
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "interface=%.80s in the feed: no interface has a name as long",
+                         spec->interface);
+    memcpy(spec->interfaces[0], spec->interface, first);
+    memcpy(spec->interfaces[1], second, strlen(second));
+    return 0;
+}
+
 static int check(const mold_spec_t *spec, tbus_error_t *err)
 {
     if (spec->lines == 2 && strcmp(spec->line[0], spec->line[1]) == 0)
@@ -110,11 +129,6 @@ static int check(const mold_spec_t *spec, tbus_error_t *err)
         return tbus_fail(err, -TBUS_ECONFIG,
                          "session=%s in the feed: a session has at most %u characters",
                          spec->session, MOLD_SESSION_BYTES);
-    if (strlen(spec->interface) >= IFNAMSIZ)
-        return tbus_fail(err, -TBUS_ECONFIG,
-                         "interface=%.40s in the feed: no interface has a "
-                         "name as long",
-                         spec->interface);
     if (spec->glimpse[0] == 0 &&
         (spec->user[0] || spec->password_file[0] || spec->glimpse_session[0]))
         return tbus_fail(err, -TBUS_ECONFIG,
@@ -147,6 +161,8 @@ int mold_spec_parse(const char *text, mold_spec_t *out_spec, tbus_error_t *err)
             source_keys_parse("mold", text + lines, keys, sizeof keys / sizeof keys[0], &spec, err);
     if (code == 0)
         code = check(&spec, err);
+    if (code == 0)
+        code = take_interfaces(&spec, err);
     if (code == 0)
         *out_spec = spec;
     return code;

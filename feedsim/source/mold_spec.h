@@ -23,8 +23,10 @@ typedef struct mold_spec {
     uint32_t lines;
     char line[MOLD_LINES_MAX][SOURCE_TEXT_MAX]; /* GROUP:PORT */
     char requests[SOURCE_TEXT_MAX];             /* ADDRESS:PORT; "": none are made */
-    char interface[SOURCE_TEXT_MAX];            /* "": as routes say */
-    char source[SOURCE_TEXT_MAX]; /* addresses of senders, with commas between; "": the first */
+    char interface[SOURCE_TEXT_MAX];            /* of all lines, or with a comma one of each */
+    char interfaces[MOLD_LINES_MAX]
+                   [SOURCE_TEXT_MAX]; /* of each line, from that; "": as routes say */
+    char source[SOURCE_TEXT_MAX];     /* addresses of senders, with commas between; "": the first */
     char session[SOURCE_TEXT_MAX];
     char glimpse[SOURCE_TEXT_MAX];         /* HOST:PORT; "": no snapshot */
     char glimpse_session[SOURCE_TEXT_MAX]; /* that it is to be of; "": the line's; "any" */

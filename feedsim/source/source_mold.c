@@ -646,13 +646,13 @@ static int make_receiver(source_mold_t *s, tbus_error_t *err)
 static int open_sockets(source_mold_t *s, tbus_error_t *err)
 {
     const mold_spec_t *spec = &s->spec;
-    mold_socket_way_t way = {.interface = spec->interface,
-                             .senders = spec->source,
+    mold_socket_way_t way = {.senders = spec->source,
                              .silent_ns = spec->silent_ns,
                              .receive_bytes = spec->receive_bytes};
     int code = 0;
     for (uint32_t i = 0; code == 0 && i < spec->lines; i++) {
         way.address = spec->line[i];
+        way.interface = spec->interfaces[i];
         code = mold_socket_open(&way, &s->sockets[i], err);
         s->sockets_count += code == 0;
     }

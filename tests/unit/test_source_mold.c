@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 #include "bus/wire/mold.h"
 #include "feedsim/itch/itch.h"
 #include "feedsim/source/source.h"
+#include "tests/support/program.h"
 #include "tests/support/soup_fake.h"
 
 #define MESSAGE_MAX 64u
@@ -173,6 +175,12 @@ static int open_spec(fixture_t *f, const char *spec)
 {
     memset(&f->err, 0, sizeof f->err);
     return feed_source_open(spec, FEED_CLOCK_MARKET, &f->source, &f->err);
+}
+
+static int open_spec_fails(fixture_t *f, const char *spec)
+{
+    feed_source_t *none;
+    return feed_source_open(spec, FEED_CLOCK_MARKET, &none, &f->err);
 }
 
 static void open_lines(fixture_t *f, unsigned lines, const char *keys)
@@ -1066,6 +1074,81 @@ static void a_group_is_joined_on_the_interface_that_is_named(void **state)
     feed_source_close(second);
 }
 
+/* ---- a network of this test's own, which needs root and ip(8) */
+
+static int ip(const char *const *argv)
+{
+    program_t program = {.argv = argv};
+    int code = program_run(&program);
+    program_clear(&program);
+    return code;
+}
+#define IP(...) (ip((const char *const[]){"ip", __VA_ARGS__, NULL}) == 0)
+
+/* Two links of which nothing comes but what we send there, in a namespace that ends with this
+ * thread's stay in it. Returns the one before; -1: not here. */
+static int enter_own_network(void)
+{
+    int before = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (before < 0 || unshare(CLONE_NEWNET) < 0) {
+        close(before);
+        return -1;
+    }
+    bool made = IP("link", "set", "lo", "up") &&
+                IP("link", "add", "tb0", "type", "veth", "peer", "name", "tb2") &&
+                IP("link", "add", "tb1", "type", "veth", "peer", "name", "tb3") &&
+                IP("addr", "add", "10.213.1.1/24", "dev", "tb0") &&
+                IP("addr", "add", "10.213.1.9/24", "dev", "tb0") &&
+                IP("addr", "add", "10.213.2.1/24", "dev", "tb1") &&
+                IP("link", "set", "tb0", "up") && IP("link", "set", "tb1", "up") &&
+                IP("link", "set", "tb2", "up") && IP("link", "set", "tb3", "up");
+    if (made)
+        return before;
+    assert_int_equal(setns(before, CLONE_NEWNET), 0);
+    close(before);
+    return -1;
+}
+
+/* Messages sequence..+4 to a group, from that address of ours by its own link. */
+static void put_to_group(const char *from, const char *group, uint64_t sequence)
+{
+    uint8_t datagram[MOLD_DATAGRAM_USUAL];
+    struct sockaddr_in to = address(group, 26477);
+    struct in_addr by = address(from, 0).sin_addr;
+    int fd = bound(from, NULL);
+    assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof by), 0);
+    size_t bytes = packet(datagram, "DAY1", sequence, 5);
+    assert_int_equal(sendto(fd, datagram, bytes, 0, (struct sockaddr *)&to, sizeof to), bytes);
+    close(fd);
+}
+
+static void two_lines_come_by_two_interfaces_each_from_its_sender_alone(void **state)
+{
+    fixture_t *f = *state;
+    int before = enter_own_network();
+    if (before < 0) {
+        print_message("no network namespaces here: they need root and ip(8)\n");
+        skip();
+    }
+    assert_int_equal(open_spec(f, "mold:232.1.2.3:26477,232.1.2.4:26477?interface=tb0,tb1"
+                                  "&source=10.213.1.1,10.213.2.1&keep_bytes=1048576"),
+                     0);
+    put_to_group("10.213.1.9", "232.1.2.3", 1); /* a stranger: the kernel does not take it */
+    put_to_group("10.213.2.1", "232.1.2.3", 1); /* nor what comes by the other link */
+    put_to_group("10.213.1.1", "232.1.2.3", 1);
+    put_to_group("10.213.2.1", "232.1.2.4", 6);
+    expect(f, 10);
+    assert_int_equal(counted(f, "line.0.packets"), 1);
+    assert_int_equal(counted(f, "line.1.packets"), 1);
+    assert_int_equal(counted(f, "line.0.other_senders"), 0);
+    assert_int_equal(open_spec_fails(f, "mold:232.1.2.3:26478?interface=tb0&source=::1"),
+                     -TBUS_ECONFIG);
+    feed_source_close(f->source);
+    f->source = NULL;
+    assert_int_equal(setns(before, CLONE_NEWNET), 0);
+    close(before);
+}
+
 static void a_spec_that_cannot_be_is_refused_in_words_without_opening(void **state)
 {
     (void)state;
@@ -1093,6 +1176,11 @@ static void a_spec_that_cannot_be_is_refused_in_words_without_opening(void **sta
         {"1.2.3.4:1?from=x", "from=x in the feed: a sequence was expected"},
         {"1.2.3.4:1?session=12345678901", "at most 10 characters"},
         {"1.2.3.4:1?interface=0123456789abcdef", "no interface has a name as long"},
+        {"1.2.3.4:1,1.2.3.5:1?interface=eth0,0123456789abcdef", "no interface has a name as long"},
+        {"1.2.3.4:1,1.2.3.5:1?interface=eth0,eth1", NULL},
+        {"1.2.3.4:1?interface=eth0,eth1", "one for all lines, or one for each"},
+        {"1.2.3.4:1,1.2.3.5:1?interface=eth0,", "one for all lines, or one for each"},
+        {"1.2.3.4:1,1.2.3.5:1?interface=a,b,c", "one for all lines, or one for each"},
         {"1.2.3.4:1?user=a", "are for glimpse="},
         {"1.2.3.4:1?give_up=never", "give_up=never"},
         {"1.2.3.4:1?reorder=0", "packets were expected"},
@@ -1169,6 +1257,7 @@ int main(void)
         TEST(a_snapshot_with_a_message_that_is_no_itch_has_failed),
         TEST(after_a_gap_without_a_server_of_snapshots_messages_go_on),
         TEST(a_group_is_joined_on_the_interface_that_is_named),
+        TEST(two_lines_come_by_two_interfaces_each_from_its_sender_alone),
         TEST(a_spec_that_cannot_be_is_refused_in_words_without_opening),
         TEST(what_cannot_be_opened_says_why),
     };
