@@ -31,6 +31,7 @@ struct datagram_proxy {
     struct sockaddr_in last; /* who sent last */
     struct sockaddr_in to;
     uint64_t number;
+    uint64_t to_lose; /* by __atomic: added to by others */
     unsigned held_count;
     held_t held[HELD_MAX];
     datagram_counts_t counts; /* by __atomic: read by the other thread */
@@ -100,10 +101,18 @@ static bool hold(datagram_proxy_t *p, size_t bytes)
     return true;
 }
 
+static bool is_to_lose(datagram_proxy_t *p)
+{
+    if (__atomic_load_n(&p->to_lose, __ATOMIC_RELAXED) == 0)
+        return false;
+    __atomic_fetch_sub(&p->to_lose, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
 static void treat(datagram_proxy_t *p, size_t bytes)
 {
     add(&p->counts.received);
-    if (in_burst(p) || strikes(p, FAULT_LOSS, p->plan.lose_ppm)) {
+    if (in_burst(p) || is_to_lose(p) || strikes(p, FAULT_LOSS, p->plan.lose_ppm)) {
         add(&p->counts.lost);
     } else if (!strikes(p, FAULT_REORDER, p->plan.reorder_ppm) || !hold(p, bytes)) {
         pass(p, p->buffer, bytes);
@@ -222,6 +231,11 @@ datagram_proxy_t *datagram_proxy_start(const datagram_plan_t *plan, const char *
         return NULL;
     }
     return p;
+}
+
+void datagram_proxy_lose(datagram_proxy_t *proxy, uint64_t count)
+{
+    __atomic_fetch_add(&proxy->to_lose, count, __ATOMIC_RELAXED);
 }
 
 datagram_counts_t datagram_proxy_counts(const datagram_proxy_t *proxy)

@@ -46,6 +46,9 @@ typedef struct datagram_counts {
 datagram_proxy_t *datagram_proxy_start(const datagram_plan_t *plan, const char *group,
                                        uint16_t to_port, uint16_t *out_port);
 
+/* The next `count` datagrams are lost, from any thread. */
+void datagram_proxy_lose(datagram_proxy_t *proxy, uint64_t count);
+
 /* So far: exact when nothing is under way. */
 datagram_counts_t datagram_proxy_counts(const datagram_proxy_t *proxy);
 
