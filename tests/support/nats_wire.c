@@ -15,6 +15,7 @@
 #include "feedsim/nats/layout.h"
 
 #define ANSWER_MS  10000
+#define TRY_MS     500
 #define BUFFER_MAX 262144u
 #define SUBJECT    "_INBOX.tickbus.wire"
 #define SENT_MAX   65536u /* kept back until so much is there */
@@ -62,17 +63,19 @@ static void put_text(nats_wire_t *w, const char *text)
     put(w, text, strlen(text));
 }
 
-static void receive(nats_wire_t *w)
+/* False: nothing has come in that time. */
+static bool receive(nats_wire_t *w, int wait_ms)
 {
     struct pollfd ready = {.fd = w->fd, .events = POLLIN};
     if (w->got == sizeof w->in)
         die("an answer is too long");
-    if (poll(&ready, 1, ANSWER_MS) != 1)
-        die("no answer");
+    if (poll(&ready, 1, wait_ms) != 1)
+        return false;
     ssize_t n = recv(w->fd, w->in + w->got, sizeof w->in - w->got, 0);
     if (n <= 0)
         die("the connection is lost");
     w->got += (size_t)n;
+    return true;
 }
 
 static void drop(nats_wire_t *w, size_t bytes)
@@ -81,13 +84,15 @@ static void drop(nats_wire_t *w, size_t bytes)
     w->got -= bytes;
 }
 
-/* The next message that comes, into `answer`; what a server says beside is seen to. */
-static void take_answer(nats_wire_t *w)
+/* The next message that comes, into `answer`; what a server says beside is seen to. False: none
+ * has come in that time. */
+static bool take_answer(nats_wire_t *w, int wait_ms)
 {
     for (;;) {
         char *end = memmem(w->in, w->got, "\r\n", 2);
         if (!end) {
-            receive(w);
+            if (!receive(w, wait_ms))
+                return false;
             continue;
         }
         size_t line = (size_t)(end - w->in) + 2;
@@ -95,13 +100,14 @@ static void take_answer(nats_wire_t *w)
             const char *space = memrchr(w->in, ' ', line);
             size_t bytes = strtoul(space, NULL, 10);
             while (w->got < line + bytes + 2)
-                receive(w);
+                if (!receive(w, ANSWER_MS))
+                    die("half an answer");
             if (bytes >= sizeof w->answer)
                 die("an answer is too long");
             memcpy(w->answer, w->in + line, bytes);
             w->answer[bytes] = 0;
             drop(w, line + bytes + 2);
-            return;
+            return true;
         }
         if (strncmp(w->in, "PING", 4) == 0) {
             put_text(w, "PONG\r\n");
@@ -138,7 +144,7 @@ void nats_wire_close(nats_wire_t *w)
     free(w);
 }
 
-const char *nats_wire_request(nats_wire_t *w, const char *subject, const char *json)
+static const char *request(nats_wire_t *w, const char *subject, const char *json, int wait_ms)
 {
     char head[512];
     nats_wire_flush(w);
@@ -147,8 +153,20 @@ const char *nats_wire_request(nats_wire_t *w, const char *subject, const char *j
     put_text(w, json);
     put_text(w, "\r\n");
     flush_out(w);
-    take_answer(w);
-    return w->answer;
+    return take_answer(w, wait_ms) ? w->answer : NULL;
+}
+
+const char *nats_wire_request(nats_wire_t *w, const char *subject, const char *json)
+{
+    const char *answer = request(w, subject, json, ANSWER_MS);
+    if (!answer)
+        die("no answer");
+    return answer;
+}
+
+const char *nats_wire_try(nats_wire_t *w, const char *subject, const char *json)
+{
+    return request(w, subject, json, TRY_MS);
 }
 
 void nats_wire_publish(nats_wire_t *w, const char *subject, const char *headers,
@@ -173,7 +191,8 @@ unsigned nats_wire_flush(nats_wire_t *w)
 {
     flush_out(w);
     for (; w->answered < w->published; w->answered++) {
-        take_answer(w);
+        if (!take_answer(w, ANSWER_MS))
+            die("no acknowledgement");
         w->refused += strstr(w->answer, "\"error\"") != NULL;
     }
     unsigned refused = w->refused;

@@ -26,6 +26,8 @@ void nats_wire_close(nats_wire_t *w); /* accepts NULL */
 /* Send `json` to `subject`, e.g. "$JS.API.STREAM.INFO.lab", and wait for the answer, which is valid
  * until the next call. */
 const char *nats_wire_request(nats_wire_t *w, const char *subject, const char *json);
+/* The same of a cluster, where nobody may answer while it elects: NULL after half a second. */
+const char *nats_wire_try(nats_wire_t *w, const char *subject, const char *json);
 
 /* One message to a stream. `headers`: lines "Name: value\r\n". Acknowledgements are waited for by
  * nats_wire_flush. */

@@ -7,13 +7,13 @@
 
 #include <tickbus/clock.h>
 
-#define CONNECT_MS  2000u
-#define ANSWER_MS   5000
+#define CONNECT_MS  1000u
+#define ANSWER_MS   1500
 #define BATCH       1024u /* messages that are asked for at a time */
-#define BEAT_NS     INT64_C(1000000000)
+#define BEAT_NS     INT64_C(500000000)
 #define EXPIRES_NS  INT64_C(30000000000)
 #define INACTIVE_NS INT64_C(30000000000)
-#define SILENT_NS   UINT64_C(4000000000) /* so long without even a beat, and it is broken */
+#define SILENT_NS   UINT64_C(2000000000) /* so long without even a beat, and it is broken */
 #define NO_STREAM   10059                /* JetStream's code of that error */
 
 static jsOptions js_options(void)

@@ -268,6 +268,15 @@ static void unbind(nats_tail_t *t)
     nats_binding_close(&t->binding);
 }
 
+/* The same when it is opened: a server that is not there, or a stream, is an error at once; but a
+ * cluster that elects does not answer for some seconds. */
+static bool passes_at_first(const nats_binding_t *b, const nats_tail_options_t *options, int code,
+                            uint64_t since_ns)
+{
+    bool passes = code == -ETIMEDOUT || code == -EIO || code == -ECONNREFUSED;
+    return passes && b->js && tbus_clock_ns() - since_ns < options->lost_ns;
+}
+
 /* Until it is bound, or never will be. False: we are to end. */
 static bool bind_anew(nats_tail_t *t)
 {
@@ -344,8 +353,14 @@ static void *run(void *context)
 {
     nats_tail_t *t = context;
     tbus_error_t why = {0};
+    uint64_t since_ns = tbus_clock_ns();
     unpin();
     int code = bind(t, &why);
+    while (code < 0 && !stops(t) && passes_at_first(&t->binding, &t->options, code, since_ns)) {
+        unbind(t);
+        pause_for(AGAIN_NS_MIN);
+        code = bind(t, &why);
+    }
     tell_opened(t, code < 0 ? REFUSED : OPEN, &why);
     while (code == 0 && follow(t) == STEP_ANEW) {
         unbind(t);
@@ -430,17 +445,29 @@ void nats_tail_counts(const nats_tail_t *t, nats_tail_counts_t *out_counts)
                                        .passed = tbus_load_relaxed_u64(&t->passed)};
 }
 
+static int first_seq(nats_binding_t *b, uint64_t *out_seq, tbus_error_t *err)
+{
+    uint64_t seq, stream_seq;
+    int code = nats_binding_open(b, err);
+    if (code == 0)
+        code = seq_of(b, &seq, err);
+    if (code == 0)
+        code = nats_binding_locate(b, seq, &stream_seq, err);
+    if (code == 0)
+        *out_seq = seq;
+    return code;
+}
+
 int nats_tail_first_seq(const nats_tail_options_t *options, uint64_t *out_seq, tbus_error_t *err)
 {
     nats_binding_t binding = {.options = options};
-    uint64_t seq, stream_seq;
-    int code = nats_binding_open(&binding, err);
-    if (code == 0)
-        code = seq_of(&binding, &seq, err);
-    if (code == 0)
-        code = nats_binding_locate(&binding, seq, &stream_seq, err);
-    if (code == 0)
-        *out_seq = seq;
-    nats_binding_close(&binding);
-    return code;
+    uint64_t since_ns = tbus_clock_ns();
+    for (;;) {
+        int code = first_seq(&binding, out_seq, err);
+        bool again = code < 0 && passes_at_first(&binding, options, code, since_ns);
+        nats_binding_close(&binding);
+        if (!again)
+            return code;
+        pause_for(AGAIN_NS_MIN);
+    }
 }
