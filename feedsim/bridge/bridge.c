@@ -660,8 +660,12 @@ void bridge_sleep(bridge_t *b, uint64_t until_ns)
     if (until_ns < now_ns + wait_ns)
         wait_ns = until_ns > now_ns ? until_ns - now_ns : 0;
     struct timespec wait = {.tv_nsec = (long)wait_ns};
-    struct pollfd fd = {.fd = nats_publisher_fd(b->publisher), .events = POLLIN};
-    (void)ppoll(&fd, 1, &wait, NULL);
+    /* With much in flight it is the server that is waited for, and each ack would wake us for
+     * itself: some of them at a time cost less, theirs and ours. */
+    bool much = bridge_flight_count(&b->flight) * 2 >= b->options.in_flight_max;
+    struct pollfd fd = {.fd = much ? -1 : nats_publisher_fd(b->publisher), .events = POLLIN};
+    if (much || nats_publisher_arm(b->publisher))
+        (void)ppoll(&fd, 1, &wait, NULL);
 }
 
 /* --- ended --- */

@@ -16,6 +16,8 @@
 
 static int check_url(const char *text, tbus_error_t *err)
 {
+    if (*text && !nats_available())
+        return nats_missing("a bridge", err);
     return *text ? nats_url_check(text, err) : 0;
 }
 
@@ -114,8 +116,6 @@ static int check(const void *params, tbus_error_t *err)
     nats_credentials_t credentials;
     if (!values->url[0])
         return 0;
-    if (!nats_available())
-        return nats_missing("--bridge", err);
     if (!values->certificate[0] != !values->key[0])
         return tbus_fail(err, -TBUS_ECONFIG,
                          "bridge.certificate and bridge.key are given together, or neither");

@@ -74,6 +74,12 @@ uint32_t nats_publisher_answers(nats_publisher_t *p, nats_incoming_answer_t *out
     return 0;
 }
 
+bool nats_publisher_arm(nats_publisher_t *p)
+{
+    (void)p;
+    return true;
+}
+
 int nats_publisher_fd(const nats_publisher_t *p)
 {
     (void)p;

@@ -30,6 +30,7 @@ struct nats_publisher {
     pthread_mutex_t lock;
     pthread_cond_t quiet;
     bool listening;                /* take_answer may be called */
+    bool armed;                    /* the next answer makes the descriptor readable */
     nats_incoming_answer_t *queue; /* capacity, a power of two */
     uint32_t capacity;
     uint32_t head, tail; /* taken, and put, ever */
@@ -105,13 +106,14 @@ static void take_answer(natsConnection *connection, natsSubscription *subscripti
     if (!known)
         return; /* it will be missed: its ticket has no answer in time */
     pthread_mutex_lock(&p->lock);
-    bool first = p->head == p->tail;
+    bool rings = p->armed;
+    p->armed = false;
     if (p->tail - p->head < p->capacity)
         p->queue[p->tail++ & (p->capacity - 1)] = a;
     else
         p->overrun = true;
     pthread_mutex_unlock(&p->lock);
-    if (first)
+    if (rings)
         ring(p);
 }
 
@@ -128,15 +130,24 @@ static void end_listening(void *closure)
 uint32_t nats_publisher_answers(nats_publisher_t *p, nats_incoming_answer_t *out, uint32_t max)
 {
     uint32_t count = 0;
-    uint64_t rung;
     pthread_mutex_lock(&p->lock);
     for (; count < max && p->head != p->tail; count++)
         out[count] = p->queue[p->head++ & (p->capacity - 1)];
-    /* Under the lock: else one that comes now is taken for rung already, and is not. */
-    if (p->head == p->tail)
-        (void)!read(p->fd, &rung, sizeof rung);
     pthread_mutex_unlock(&p->lock);
     return count;
+}
+
+bool nats_publisher_arm(nats_publisher_t *p)
+{
+    uint64_t rung;
+    pthread_mutex_lock(&p->lock);
+    bool none = p->head == p->tail;
+    /* Under the lock: else one that comes now rings, and is taken for one of before. */
+    if (none)
+        (void)!read(p->fd, &rung, sizeof rung);
+    p->armed = none;
+    pthread_mutex_unlock(&p->lock);
+    return none;
 }
 
 int nats_publisher_fd(const nats_publisher_t *p)
@@ -293,7 +304,8 @@ static int listen_for_answers(nats_publisher_t *p, tbus_error_t *err)
     p->listening = s == NATS_OK;
     if (s == NATS_OK)
         s = natsSubscription_SetOnCompleteCB(p->answers, end_listening, p);
-    p->listening = s == NATS_OK;
+    if (s != NATS_OK)
+        p->listening = false;
     return s == NATS_OK ? 0 : nats_status_fail((int)s, "NATS", err);
 }
 

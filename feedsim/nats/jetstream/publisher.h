@@ -119,7 +119,9 @@ int nats_publisher_put(nats_publisher_t *p, const nats_outgoing_t *message, tbus
 
 /* Take up to `max` answers. Never waits. */
 uint32_t nats_publisher_answers(nats_publisher_t *p, nats_incoming_answer_t *out, uint32_t max);
-/* Becomes readable when there are answers, or the connection is lost. Taking answers clears it. */
+/* Before a sleep on the descriptor: the next answer makes it readable, once. False: there are
+ * answers already. Who does not sleep costs the library's thread no system call. */
+bool nats_publisher_arm(nats_publisher_t *p);
 int nats_publisher_fd(const nats_publisher_t *p);
 
 #ifdef __cplusplus
