@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "feedsim/nats/answer.h"
 #include "feedsim/nats/credentials.h"
 #include "feedsim/nats/layout.h"
 #include "feedsim/nats/url.h"
@@ -205,6 +206,54 @@ static void servers_are_named_with_a_host_and_without_a_password(void **state)
     assert_string_equal(servers[1], "nats://b:2");
 }
 
+/* --- answers --- */
+
+static bool read_answer(const char *json, nats_answer_t *out)
+{
+    return nats_answer_read(json, strlen(json), out);
+}
+
+static void an_answer_says_where_a_message_is_or_why_it_is_not_there(void **state)
+{
+    nats_answer_t a;
+    (void)state;
+    assert_true(read_answer("{\"stream\":\"lab\", \"seq\":12}", &a));
+    assert_true(a.stored && !a.duplicate && a.sequence == 12 && a.error_code == 0);
+    assert_true(read_answer("{\"stream\":\"lab\",\"seq\":7,\"duplicate\": true}", &a));
+    assert_true(a.stored && a.duplicate && a.sequence == 7);
+    assert_true(read_answer("{\"error\":{\"code\":400,\"err_code\":10071,\"description\":"
+                            "\"wrong last sequence: 11\"},\"stream\":\"lab\",\"seq\":0}",
+                            &a));
+    assert_false(a.stored);
+    assert_int_equal(a.error_code, NATS_ERROR_LAST_SEQUENCE);
+    assert_string_equal(a.text, "wrong last sequence: 11");
+}
+
+static void what_is_no_answer_is_refused_however_it_is_cut(void **state)
+{
+    static const char whole[] = "{\"stream\":\"lab\",\"seq\":123}";
+    static const char *const wrong[] = {"",
+                                        "{",
+                                        "[]",
+                                        "{}",
+                                        "{\"seq\":0}",
+                                        "{\"seq\":-1}",
+                                        "{\"seq\":18446744073709551616}",
+                                        "{\"error\":{}}",
+                                        "{\"error\":{\"err_code\":4294967296}}"};
+    nats_answer_t a;
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_false(read_answer(wrong[i], &a));
+    for (size_t bytes = 0; bytes < strlen(whole); bytes++) {
+        char *cut = malloc(bytes + 1); /* exactly as long: a sanitizer sees what reads on */
+        memcpy(cut, whole, bytes);
+        bool read = nats_answer_read(cut, bytes, &a);
+        assert_true(!read || a.sequence <= 123);
+        free(cut);
+    }
+}
+
 /* --- credentials --- */
 
 static int read_file(const char *content, mode_t mode, nats_credentials_t *out)
@@ -267,6 +316,8 @@ int main(void)
         cmocka_unit_test(ids_name_session_topic_and_sequence_and_come_back),
         cmocka_unit_test(a_stream_says_whose_it_is_in_its_description),
         cmocka_unit_test(servers_are_named_with_a_host_and_without_a_password),
+        cmocka_unit_test(an_answer_says_where_a_message_is_or_why_it_is_not_there),
+        cmocka_unit_test(what_is_no_answer_is_refused_however_it_is_cut),
         cmocka_unit_test(credentials_come_from_a_file_in_three_forms),
         cmocka_unit_test(credentials_that_everybody_may_read_or_nobody_understands_are_refused),
     };
