@@ -6,8 +6,8 @@
  *               session of that name, or what bridge.stream says. One stream holds one session, and
  *               is written by one bridge at a time. Its description says so:
  *                   "tickbus layout=1 session=SESSION bus=BUS"
- *    subject    tickbus.NAME.TOPIC, or tickbus.NAME.TOPIC.SYMBOL where bridge.symbols is set and
- *               the symbol is known. NAME is that of the stream, as it is. In the others, bytes
+ *    subject    tickbus.NAME.TOPIC, or tickbus.NAME.TOPIC.SYMBOL. Readers take both; a bridge of this
+ *               version writes the first. NAME is that of the stream, as it is. In the others, bytes
  *               outside A-Z a-z 0-9 _ - are written %XX, in capital digits: "BRK.B" is "BRK%2EB".
  *    payload    one message, as a gateway sends it (feedsim/gateway/topic_wire.h): ITCH 5.0, the
  *               very bytes that were fed, for topics of ticks; the layouts of topic_wire.h for the

@@ -154,6 +154,26 @@ static void assert_both_have_the_same(world_t *w)
                  json_dumps(json_object_get(w->far_end, "digests"), JSON_COMPACT));
 }
 
+/* A program that knows the layout of the stream and the NATS library alone. */
+static void assert_a_stranger_reads_it(world_t *w)
+{
+    const char *const argv[] = {TICKBUS_EXAMPLES "/nats_reader", w->server.url, STREAM_OF(w), "md",
+                                NULL};
+    program_t reader = {.argv = argv};
+    if (program_run(&reader) != 0)
+        fail_msg("%s", reader.err);
+    json_t *md = md_of(w->journal_near);
+    json_int_t lines = 0, sequence = 0;
+    for (const char *at = reader.out; *at; at = strchr(at, '\n') + 1) {
+        assert_int_equal(sscanf(at, "%" JSON_INTEGER_FORMAT " tick ", &sequence), 1);
+        lines++;
+    }
+    assert_int_equal(lines, json_integer_value(json_object_get(md, "records")));
+    assert_int_equal(sequence, json_integer_value(json_object_get(md, "last_seq")));
+    json_decref(md);
+    program_clear(&reader);
+}
+
 static void what_one_bus_bridges_another_is_fed_with_and_decides_the_same(void **state)
 {
     world_t *w = *state;
@@ -164,6 +184,7 @@ static void what_one_bus_bridges_another_is_fed_with_and_decides_the_same(void *
     begin_far(w, &w->server, w->server.url, "");
     expect_ends(w);
     assert_both_have_the_same(w);
+    assert_a_stranger_reads_it(w);
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin_world, end_world)

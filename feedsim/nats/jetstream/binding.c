@@ -175,8 +175,7 @@ int nats_binding_consume(nats_binding_t *b, uint64_t stream_seq, tbus_error_t *e
 
 /* ---- what comes ---- */
 
-/* A bridge that was started again with bridge.symbols set writes to subjects that we do not ask
- * for. */
+/* A bridge that was started again may give each symbol a subject, for which we do not ask. */
 static bool look_for_symbols(nats_binding_t *b)
 {
     return !b->by_symbol && (look(b, NULL) < 0 || b->by_symbol);

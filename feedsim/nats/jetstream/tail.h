@@ -14,8 +14,8 @@
  * What is missing in the stream when it was read again is told as lost. A stream that is gone, or
  * belongs to another session, ends it.
  *
- * Where bridge.symbols is set a topic has many subjects, and a consumer of nats-server 2.9 filters
- * by one: then all of the stream is read, and other topics are passed over here.
+ * Where symbols have subjects of their own, a consumer of nats-server 2.9 filters by one alone:
+ * then all of the stream is read, and other topics are passed over here.
  *
  * In a build without the library the same functions say so: feedsim/nats/absent.
  */
