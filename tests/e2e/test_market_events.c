@@ -7,6 +7,8 @@
  * and `busctl why` tells it. */
 #include "tests/e2e/running_bus.h"
 
+#include "bus/wire/mold.h"
+#include "tests/support/capture_file.h"
 #include "tests/support/itch_file.h"
 
 #define OPEN_NS UINT64_C(34200000000000)
@@ -76,6 +78,7 @@ typedef struct event_case {
         const char *order, *says;
     } why[WHY_MAX];
     const char *settings[3];
+    bool by_line; /* the messages came by MoldUDP64: with marks in them they cannot be a file */
 } event_case_t;
 
 /* The reports of a script's file, a line each. */
@@ -123,7 +126,8 @@ static json_t *start(fixture_t *f, const event_case_t *c, const char *layout, co
 {
     char feed[SCRATCH_PATH_MAX + 48], file[SCRATCH_PATH_MAX + 48], reports[SCRATCH_PATH_MAX + 48];
     const char *settings[3];
-    snprintf(feed, sizeof feed, "itch:%s/market.itch", f->runtime);
+    snprintf(feed, sizeof feed, c->by_line ? "pcap:%s/market.pcap" : "itch:%s/market.itch",
+             f->runtime);
     snprintf(file, sizeof file, "strategy.file=%s/script", f->runtime);
     snprintf(reports, sizeof reports, "strategy.reports=%s/reports", f->runtime);
     for (unsigned i = 0; i < 3; i++)
@@ -157,6 +161,32 @@ static void ask_the_journal(fixture_t *f, const event_case_t *c, const char *jou
     }
 }
 
+/* A capture of the messages of the file, each in a packet of its own. */
+static void capture_the_file(const fixture_t *f, const char *itch)
+{
+    static capture_file_t file;
+    uint8_t packet[MOLD_DATAGRAM_USUAL], frame[CAPTURE_FRAME_MAX], session[MOLD_SESSION_BYTES];
+    const capture_frame_t form = {.group = 111, .port = 26477};
+    char path[SCRATCH_PATH_MAX + 16];
+    size_t size = 0, length;
+    uint8_t *all = (uint8_t *)file_read(itch, &size);
+    uint64_t sequence = 1;
+    assert_non_null(all);
+    mold_session_put(session, "byhand");
+    capture_begin(&file, CAPTURE_PCAP_NS, false);
+    for (size_t at = 0; at + 2 < size; at += 2 + length, sequence++) {
+        mold_writer_t w;
+        length = (size_t)all[at] << 8 | all[at + 1];
+        mold_begin(&w, packet, sizeof packet, session, sequence);
+        assert_true(mold_add(&w, all + at + 2, length));
+        size_t bytes = capture_make_frame(frame, &form, packet, w.bytes);
+        capture_add_frame(&file, (1700000000 + sequence) * 1000000000, frame, bytes, bytes);
+    }
+    free(all);
+    snprintf(path, sizeof path, "%s/market.pcap", f->runtime);
+    assert_true(file_write(path, (const char *)file.bytes, file.count));
+}
+
 /* Its summary, to be json_decref'ed. */
 static json_t *try_case(fixture_t *f, const event_case_t *c)
 {
@@ -165,6 +195,8 @@ static json_t *try_case(fixture_t *f, const event_case_t *c)
     hand_t h = {.file = itch_file_open(path), .locate = TICKS_ACME};
     c->market(&h);
     itch_file_close(&h.file);
+    if (c->by_line)
+        capture_the_file(f, path);
     snprintf(path, sizeof path, "%s/script", f->runtime);
     assert_true(file_write(path, c->script, strlen(c->script)));
     snprintf(fused, sizeof fused, "%s/fused", f->runtime);
@@ -422,6 +454,7 @@ static void after_a_gap_new_orders_are_rejected_until_the_day_ends(void **state)
 {
     static const event_case_t c = {
         .market = market_with_a_gap,
+        .by_line = true,
         .script = "8 B 10 10.00 day ACME before\n"
                   "9 B 10 10.00 day ACME behind\n"
                   "10 cancel before\n"
@@ -442,6 +475,7 @@ static void where_gaps_are_warned_of_alone_orders_are_judged_as_always(void **st
 {
     static const event_case_t c = {
         .market = market_with_a_gap,
+        .by_line = true,
         .script = "9 B 10 10.00 day ACME behind\n"
                   "11 cancel behind\n",
         .reports = "behind accepted none B 10 100000 10 - 0\n"
@@ -482,6 +516,7 @@ static void a_snapshot_heals_the_books_and_ours_rest_behind_it(void **state)
 {
     static const event_case_t c = {
         .market = market_with_a_snapshot,
+        .by_line = true,
         .script = "8 B 10 10.00 day ACME rests\n"
                   "9 B 10 10.00 day ACME behind\n"
                   "15 B 5 9.90 day ACME fresh\n",

@@ -24,9 +24,11 @@ static inline itch_file_t itch_file_open(const char *path)
 static inline void itch_file_put(itch_file_t *file, uint64_t event_ns, tick_t tick)
 {
     uint8_t message[ITCH_MESSAGE_MAX];
-    size_t bytes;
+    size_t bytes = sizeof tick;
+    if (tick.type == TICK_GAP || tick.type == TICK_RESTORE)
+        bytes = TICK_BODY_OFFSET + (tick.type == TICK_GAP ? TICK_GAP_BODY : TICK_RESTORE_BODY);
     tick.event = tick_pack(event_ns, 0);
-    assert_int_equal(itch_encode(&tick, sizeof tick, message, &bytes), 0);
+    assert_int_equal(itch_encode(&tick, bytes, message, &bytes), 0);
     assert_int_equal(binaryfile_writer_append(file->writer, message, bytes, NULL), 0);
     file->count++;
 }
