@@ -339,6 +339,19 @@ static int reposition(bridge_t *b, uint32_t index, const nats_topic_last_t *last
     return 0;
 }
 
+/* What was told of losses and is not in the stream will be told anew, with more of them. */
+static void take_back_losses(bridge_t *b)
+{
+    for (uint64_t ticket = b->flight.first; ticket != b->flight.next; ticket++) {
+        const bridge_message_t *m = &b->messages[ticket & (b->options.in_flight_max - 1)];
+        bridge_topic_t *t = &b->topics[m->topic];
+        if (m->lost && m->seq >= t->next_seq) {
+            b->totals[BRIDGE_TOTAL_lost] -= m->lost;
+            t->lost -= m->lost;
+        }
+    }
+}
+
 /* How far is the stream? Then publishing goes on there. */
 static int ask(bridge_t *b, tbus_error_t *err)
 {
@@ -361,6 +374,7 @@ static int ask(bridge_t *b, tbus_error_t *err)
         if (code < 0)
             return code;
     }
+    take_back_losses(b);
     for (uint32_t i = 0; i < b->options.topics_count; i++)
         sequences[i] = lasts[i].there ? lasts[i].sequence : 0;
     bridge_flight_asked(&b->flight, stream.sequence, sequences, b->options.topics_count);
@@ -440,6 +454,7 @@ static bool put(bridge_t *b, uint32_t index, nats_outgoing_t *m, uint64_t bus_ns
     const bridge_message_t message = {.topic = index,
                                       .bytes = (uint32_t)m->bytes,
                                       .seq = m->seq,
+                                      .lost = m->lost,
                                       .end = m->end,
                                       .bus_ns = bus_ns,
                                       .sent_ns = b->now_ns};

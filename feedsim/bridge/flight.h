@@ -71,7 +71,8 @@ typedef struct bridge_message {
     uint32_t topic; /* index */
     uint32_t bytes;
     uint64_t seq;
-    bool end;      /* not a message: the end of the topic */
+    uint64_t lost; /* not a message: stands for so many that could not be read, up to `seq` */
+    bool end;      /* likewise: the end of the topic */
     bool answered; /* the flight's own: so is the next */
     bool acked;
     uint64_t bus_ns;  /* when it was due on the bus; 0: no time */

@@ -409,7 +409,7 @@ static void a_bridge_beside_a_bus_is_one_and_goes_on_after_its_death(void **stat
     fixture_t *f = *state;
     char journal[SCRATCH_PATH_MAX + 16];
     journal_of(f, journal);
-    json_decref(begin(f, 100, "--feed", feed(5000), "--pace", "5000/s", "--wait", "park",
+    json_decref(begin(f, 100, "--feed", feed(5000), "--pace", "1000/s", "--wait", "park",
                       "--journal", journal, "--json", NULL));
     const char *argv[] = {TICKBUS_BUSCTL, "bridge", server.url, f->bus,
                           "--topics",     "md,bbo", "--json",   NULL};
