@@ -364,6 +364,10 @@ static int ask(bridge_t *b, tbus_error_t *err)
     b->now_ns = tbus_clock_ns();
     if (code < 0 && is_for_good(code))
         return tbus_fail(err, code, "%s", why.text);
+    if (code == -TBUS_ENOTFOUND) { /* who connects makes it anew, and all is sent again */
+        disconnect(b, "the stream was removed; it is made again");
+        return 0;
+    }
     if (code < 0) {
         note(b, "%s", why.text);
         bridge_flight_not_asked(&b->flight, b->now_ns);

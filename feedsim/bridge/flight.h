@@ -27,6 +27,11 @@
  * missing. With the id, or the topic's place, what is taken is always the topic's next message,
  * whatever number of bridges and of dead connections there are.
  *
+ * A stream with replicas is written without the id: nats-server 2.9 holds it against what each
+ * replica has in memory, and one that was started again, which has nothing there, would drop all
+ * that comes. With one topic the place is enough. With several, a late message of a dead connection
+ * can still be taken there, if it meets just its place and no message in flight.
+ *
  * An ack tells of its own message alone: one that was refused may have another bridge's message in
  * its place, and the next of ours be taken. So what is known for certain ends at the first message
  * that is not acknowledged, whatever is said of those behind it.
@@ -163,7 +168,7 @@ void bridge_flight_lost(bridge_flight_t *f, uint64_t now_ns);
  * made anew; told once for each time. */
 bool bridge_flight_tick(bridge_flight_t *f, uint64_t now_ns);
 
-/* When tick or should_ask has something to do; UINT64_MAX: never. */
+/* When tick or should_ask has something to do; UINT64_MAX: never. It is for tests. */
 uint64_t bridge_flight_due_ns(const bridge_flight_t *f);
 
 static inline uint64_t bridge_flight_count(const bridge_flight_t *f)

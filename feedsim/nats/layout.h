@@ -6,9 +6,10 @@
  *               session of that name, or what bridge.stream says. One stream holds one session, and
  *               is written by one bridge at a time. Its description says so:
  *                   "tickbus layout=1 session=SESSION bus=BUS"
- *    subject    tickbus.NAME.TOPIC, or tickbus.NAME.TOPIC.SYMBOL. Readers take both; a bridge of this
- *               version writes the first. NAME is that of the stream, as it is. In the others, bytes
- *               outside A-Z a-z 0-9 _ - are written %XX, in capital digits: "BRK.B" is "BRK%2EB".
+ *    subject    tickbus.NAME.TOPIC, or tickbus.NAME.TOPIC.SYMBOL. Readers take both; a bridge of
+ *               this version writes the first. NAME is that of the stream, as it is. In the others,
+ *               bytes outside A-Z a-z 0-9 _ - are written %XX, in capital digits: "BRK.B" is
+ *               "BRK%2EB".
  *    payload    one message, as a gateway sends it (feedsim/gateway/topic_wire.h): ITCH 5.0, the
  *               very bytes that were fed, for topics of ticks; the layouts of topic_wire.h for the
  *               others. Empty: the end mark of an ITCH file, which has no bytes.
@@ -82,9 +83,10 @@ extern "C" {
 #define NATS_DESCRIPTION_MAX 512u
 
 /* `bytes` bytes of `text` as one token of a subject, at *used of `out`, which has `room` bytes.
- * False: it does not fit; then nothing is written. The text is ended by zero. */
+ * False: it does not fit; then nothing is written. The text is ended by zero.
+ * Declared for tests. */
 bool nats_escape(const char *text, size_t bytes, char *out, size_t room, size_t *used);
-/* Back again. False: what is not escaped is no token, or it does not fit. */
+/* Back again. False: what is not escaped is no token, or it does not fit. Declared for tests. */
 bool nats_unescape(const char *token, size_t bytes, char *out, size_t room);
 
 /* The stream of a bus; `session` NULL: of its first session. False: it does not fit. */

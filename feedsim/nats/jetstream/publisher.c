@@ -13,6 +13,8 @@
 
 #include <nats/nats.h>
 
+#include <tickbus/atomic.h>
+
 #define INBOX_MAX  64u
 #define NUMBER_MAX 24u
 
@@ -33,8 +35,9 @@ struct nats_publisher {
     bool armed;                    /* the next answer makes the descriptor readable */
     nats_incoming_answer_t *queue; /* capacity, a power of two */
     uint32_t capacity;
-    uint32_t head, tail; /* taken, and put, ever */
-    bool overrun;        /* more answers than messages: the connection is no good */
+    uint32_t head, tail;       /* taken, and put, ever */
+    tbus_atomic_u32_t overrun; /* more answers than messages: the connection is no good */
+    int64_t replicas;          /* of the stream */
 };
 
 /* --- made --- */
@@ -111,7 +114,7 @@ static void take_answer(natsConnection *connection, natsSubscription *subscripti
     if (p->tail - p->head < p->capacity)
         p->queue[p->tail++ & (p->capacity - 1)] = a;
     else
-        p->overrun = true;
+        tbus_store_relaxed_u32(&p->overrun, 1);
     pthread_mutex_unlock(&p->lock);
     if (rings)
         ring(p);
@@ -199,7 +202,7 @@ static void options(jsOptions *o, const nats_publisher_t *p)
 }
 
 /* -TBUS_ENOTFOUND: there is none. */
-static int look_up(const nats_publisher_t *p, const char *name, tbus_error_t *err)
+static int look_up(nats_publisher_t *p, const char *name, tbus_error_t *err)
 {
     jsStreamInfo *info = NULL;
     jsErrCode js_code = 0;
@@ -210,11 +213,13 @@ static int look_up(const nats_publisher_t *p, const char *name, tbus_error_t *er
         return -TBUS_ENOTFOUND;
     int code = s == NATS_OK ? judge(p, info, name, err)
                             : fail_js(s, js_code, "cannot look for", name, err);
+    if (code == 0)
+        p->replicas = info->Config->Replicas;
     jsStreamInfo_Destroy(info);
     return code;
 }
 
-static int make(const nats_publisher_t *p, const char *name, tbus_error_t *err)
+static int make(nats_publisher_t *p, const char *name, tbus_error_t *err)
 {
     char description[NATS_DESCRIPTION_MAX], subject[NATS_SUBJECT_MAX];
     const char *subjects[] = {subject};
@@ -347,13 +352,14 @@ void nats_publisher_disconnect(nats_publisher_t *p)
     p->server[0] = 0;
     pthread_mutex_lock(&p->lock);
     p->head = p->tail;
-    p->overrun = false;
+    tbus_store_relaxed_u32(&p->overrun, 0);
     pthread_mutex_unlock(&p->lock);
 }
 
 bool nats_publisher_connected(const nats_publisher_t *p)
 {
-    return p->connection && !p->overrun && !natsConnection_IsClosed(p->connection);
+    return p->connection && !tbus_load_relaxed_u32(&p->overrun) &&
+           !natsConnection_IsClosed(p->connection);
 }
 
 const char *nats_publisher_stream(const nats_publisher_t *p)
@@ -472,7 +478,9 @@ static natsStatus set_headers(const nats_publisher_t *p, natsMsg *msg, const nat
         s = set_number(msg, NATS_HEADER_LAST_SEQUENCE, m->last_sequence);
     if (s == NATS_OK && m->names_topic)
         s = set_number(msg, NATS_HEADER_TOPIC_SEQUENCE, m->topic_sequence);
-    if (s == NATS_OK && m->names_message) {
+    /* nats-server 2.9 holds this against what each replica has in memory, and one that was started
+     * again has nothing there: it would store no message any more, and nobody would be told. */
+    if (s == NATS_OK && m->names_message && p->replicas < 2) {
         (void)nats_id(p->wish.session, m->topic, m->last_seq, m->last_end, id); /* as above */
         s = natsMsgHeader_Set(msg, NATS_HEADER_LAST_ID, id);
     }
