@@ -80,7 +80,7 @@ foreign()
     libraries=
     case $1 in
     bus/run/*) libraries="numa.h numaif.h" ;;
-    feedsim/nats/jetstream/*) libraries="nats/nats.h" ;;
+    feedsim/nats/jetstream/* | feedsim/nats/examples/*) libraries="nats/nats.h" ;;
     feedsim/*) libraries="zlib.h liburing.h crypt.h" ;;
     tools/*) libraries="yaml.h jansson.h jemalloc/jemalloc.h liburing.h zlib.h numa.h" ;;
     esac
