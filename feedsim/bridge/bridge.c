@@ -19,15 +19,14 @@
 
 #include "feedsim/bridge/flight.h"
 #include "feedsim/gateway/stream.h"
+#include "feedsim/serving.h"
 
 #define MS_NS           UINT64_C(1000000)
 #define SECOND_NS       UINT64_C(1000000000)
 #define SHOW_NS         (100 * MS_NS)
-#define NAP_NS          (100 * 1000)     /* while messages come */
-#define NAP_NS_QUIET    (2 * MS_NS)      /* when none has come for a second */
-#define RETRY_NS        (100 * MS_NS)    /* of a topic that could not be read */
-#define GIVE_UP_NS      (10 * SECOND_NS) /* of one that cannot be read for so long */
-#define CONNECT_NS      (100 * MS_NS)    /* from one attempt to the next, doubled up to */
+#define NAP_NS          (100 * 1000)  /* while messages come */
+#define NAP_NS_QUIET    (2 * MS_NS)   /* when none has come for a second */
+#define CONNECT_NS      (100 * MS_NS) /* from one attempt to the next, doubled up to */
 #define CONNECT_NS_MAX  (2 * SECOND_NS)
 #define ANSWER_NS       (5 * SECOND_NS)
 #define DRAIN_NS        (2 * SECOND_NS)
@@ -65,7 +64,8 @@ struct bridge {
     bool ending; /* nothing is published on the bus any more */
     bool fresh;  /* never connected so far */
     uint32_t connect_failures;
-    uint64_t now_ns, connect_ns, retry_ns, failed_ns, live_ns, shown_ns;
+    serving_patience_t patience; /* with topics */
+    uint64_t now_ns, connect_ns, live_ns, shown_ns;
     uint64_t stream_bytes, stream_messages;
     tbus_atomic_u64_t *counters[BRIDGE_TOTALS_COUNT];
     uint64_t base[BRIDGE_TOTALS_COUNT];
@@ -118,17 +118,33 @@ static uint64_t lag_ns(const bridge_t *b)
     return lag > TICK_NS_MASK / 2 ? 0 : lag; /* due only later: it came before its time */
 }
 
-static void show_topic(const bridge_topic_t *t, bridge_board_topic_t *shown)
+/* The sequence that the next message of the topic will have. False: that cannot be read. */
+static bool find_next_seq(const bridge_topic_t *t, uint64_t *out_next)
+{
+    if (gateway_source_next_seq(&t->source, out_next, NULL) < 0)
+        return false;
+    *out_next += t->source.first_seq - 1;
+    return true;
+}
+
+/* Messages that the stream is not known to have. False: that cannot be read. */
+static bool find_lag(const bridge_topic_t *t, uint64_t *out_lag)
 {
     uint64_t next;
+    if (!find_next_seq(t, &next))
+        return false;
+    *out_lag = next > t->unacknowledged_seq ? next - t->unacknowledged_seq : 0;
+    return true;
+}
+
+static void show_topic(const bridge_topic_t *t, bridge_board_topic_t *shown)
+{
+    uint64_t lag;
     tbus_store_relaxed_u64(&shown->unacknowledged_seq, t->unacknowledged_seq);
     tbus_store_relaxed_u64(&shown->lost, t->lost);
     tbus_store_relaxed_u64(&shown->ended, t->ended);
-    if (gateway_source_next_seq(&t->source, &next, NULL) < 0)
-        return;
-    next += t->source.first_seq - 1;
-    tbus_store_relaxed_u64(&shown->lag_messages,
-                           next > t->unacknowledged_seq ? next - t->unacknowledged_seq : 0);
+    if (find_lag(t, &lag))
+        tbus_store_relaxed_u64(&shown->lag_messages, lag);
 }
 
 static void show(bridge_t *b)
@@ -343,7 +359,7 @@ static int reposition(bridge_t *b, uint32_t index, const nats_topic_last_t *last
 static void take_back_losses(bridge_t *b)
 {
     for (uint64_t ticket = b->flight.first; ticket != b->flight.next; ticket++) {
-        const bridge_message_t *m = &b->messages[ticket & (b->options.in_flight_max - 1)];
+        const bridge_message_t *m = bridge_flight_message(&b->flight, ticket);
         bridge_topic_t *t = &b->topics[m->topic];
         if (m->lost && m->seq >= t->next_seq) {
             b->totals[BRIDGE_TOTAL_lost] -= m->lost;
@@ -528,8 +544,7 @@ static bool put_end(bridge_t *b, uint32_t index)
 static bool is_read(const bridge_topic_t *t)
 {
     uint64_t next;
-    return gateway_source_next_seq(&t->source, &next, NULL) == 0 &&
-           t->next_seq >= next + t->source.first_seq - 1;
+    return find_next_seq(t, &next) && t->next_seq >= next;
 }
 
 static int open_topic(bridge_topic_t *t, tbus_error_t *err)
@@ -567,25 +582,22 @@ static int publish_topic(bridge_t *b, uint32_t index, tbus_error_t *err)
     return code < 0 ? code : count;
 }
 
-/* A topic could not be read. What is corrupt stays so; all else may pass. */
+/* A topic could not be read. */
 static int bear_error(bridge_t *b, const bridge_topic_t *t, int code, const tbus_error_t *why,
                       tbus_error_t *err)
 {
-    if (!b->failed_ns)
-        b->failed_ns = b->now_ns;
-    b->retry_ns = b->now_ns + RETRY_NS;
     b->totals[BRIDGE_TOTAL_read_errors]++;
     note(b, "topic %s cannot be read for now: %s", t->source.topic, why->text);
-    if (code != -TBUS_ECORRUPT && b->now_ns - b->failed_ns < GIVE_UP_NS)
-        return 0;
-    return tbus_fail(err, code, "the bridge cannot read topic '%s': %s", t->source.topic,
-                     why->text);
+    return serving_bears(&b->patience, code, b->now_ns)
+               ? 0
+               : tbus_fail(err, code, "the bridge cannot read topic '%s': %s", t->source.topic,
+                           why->text);
 }
 
 static int publish(bridge_t *b, tbus_error_t *err)
 {
     int done = 0;
-    if (b->retry_ns > b->now_ns)
+    if (serving_waits(&b->patience, b->now_ns))
         return 0;
     for (uint32_t i = 0; i < b->options.topics_count; i++) {
         tbus_error_t why = {0};
@@ -594,7 +606,7 @@ static int publish(bridge_t *b, tbus_error_t *err)
             return bear_error(b, &b->topics[i], count, &why, err);
         done += count;
     }
-    b->retry_ns = b->failed_ns = 0;
+    serving_goes_on(&b->patience);
     if (done)
         b->live_ns = b->now_ns;
     return done;
@@ -704,13 +716,10 @@ bool bridge_is_complete(const bridge_t *b)
 
 static int tell_unfinished(const bridge_t *b, tbus_error_t *err)
 {
-    uint64_t missing = 0, next;
-    for (uint32_t i = 0; i < b->options.topics_count; i++) {
-        const bridge_topic_t *t = &b->topics[i];
-        if (!t->ended && gateway_source_next_seq(&t->source, &next, NULL) == 0 &&
-            next + t->source.first_seq - 1 > t->unacknowledged_seq)
-            missing += next + t->source.first_seq - 1 - t->unacknowledged_seq;
-    }
+    uint64_t missing = 0, lag;
+    for (uint32_t i = 0; i < b->options.topics_count; i++)
+        if (!b->topics[i].ended && find_lag(&b->topics[i], &lag))
+            missing += lag;
     return tbus_fail(err, -TBUS_ESTOPPED,
                      "the bridge has %" PRIu64 " messages that %s has not acknowledged%s; give it "
                      "longer with bus.drain_s_max",

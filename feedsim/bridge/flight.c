@@ -17,6 +17,11 @@ static bridge_message_t *at(const bridge_flight_t *f, uint64_t ticket)
     return &f->messages[ticket & (f->options.capacity - 1)];
 }
 
+const bridge_message_t *bridge_flight_message(const bridge_flight_t *f, uint64_t ticket)
+{
+    return at(f, ticket);
+}
+
 const bridge_message_t *bridge_flight_oldest(const bridge_flight_t *f)
 {
     return f->first == f->next ? NULL : at(f, f->first);

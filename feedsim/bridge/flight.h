@@ -175,6 +175,8 @@ static inline uint64_t bridge_flight_count(const bridge_flight_t *f)
 {
     return f->next - f->first;
 }
+/* A message in flight: tickets from f->first up to f->next. */
+const bridge_message_t *bridge_flight_message(const bridge_flight_t *f, uint64_t ticket);
 /* The oldest message in flight; NULL: none is. */
 const bridge_message_t *bridge_flight_oldest(const bridge_flight_t *f);
 

@@ -4,7 +4,7 @@
  * the same numbers, and what is decided there is the same.
  *
  * TICKBUS_BRIDGE_MESSAGES=200000: the long form. */
-#include "tests/e2e/running_bus.h"
+#include "tests/e2e/two_runs.h"
 
 #include <inttypes.h>
 
@@ -13,14 +13,11 @@
 #include "tests/support/nats_wire.h"
 
 /* The near bus has this name, and the stream has it as well. */
-#define STREAM_OF(w) ((w)->near->bus)
+#define STREAM_OF(w) ((w)->runs.near->bus)
 
 typedef struct world {
-    fixture_t *near;
-    fixture_t far;
+    two_runs_t runs;
     nats_server_t server;
-    char root[SCRATCH_PATH_MAX];
-    char journal_near[96], journal_far[96], out[96];
     char source[64], pace[32], feed[256];
     unsigned messages;
     json_t *near_end, *far_end; /* summaries */
@@ -28,16 +25,9 @@ typedef struct world {
 
 static int begin_world(void **state)
 {
-    static unsigned count;
     world_t *w = calloc(1, sizeof *w);
-    if (!w || set_up((void **)&w->near) < 0)
+    if (!w || two_runs_begin(&w->runs) < 0)
         return -1;
-    scratch_create(w->root);
-    w->far = *w->near;
-    snprintf(w->far.bus, sizeof w->far.bus, "far-%d-%u", (int)getpid(), count++);
-    snprintf(w->journal_near, sizeof w->journal_near, "%s/near", w->root);
-    snprintf(w->journal_far, sizeof w->journal_far, "%s/far", w->root);
-    snprintf(w->out, sizeof w->out, "%s/out", w->root);
     *state = w;
     return 0;
 }
@@ -47,13 +37,10 @@ static int end_world(void **state)
     world_t *w = *state;
     json_decref(w->near_end);
     json_decref(w->far_end);
-    program_clear(&w->far.start);
-    int code = processes_of(w->far.bus) ? -1 : 0;
-    remove_standing(&w->far);
-    if (tear_down((void **)&w->near) < 0)
-        code = -1;
+    program_clear(&w->runs.far.start);
+    remove_standing(&w->runs.far);
+    int code = two_runs_end(&w->runs);
     nats_server_clear(&w->server);
-    scratch_remove(w->root);
     free(w);
     return code;
 }
@@ -76,9 +63,9 @@ static void choose_feed(world_t *w, unsigned usual, unsigned seconds)
 }
 
 #define NEAR(w, urls, replicas)                                                                    \
-    launch((w)->near, "--feed", (w)->source, "--pace", (w)->pace, "--wait", "park", "--journal",   \
-           (w)->journal_near, "--bridge", urls, "--set", replicas, "--set", "bus.drain_s_max=120", \
-           "--json", NULL)
+    launch((w)->runs.near, "--feed", (w)->source, "--pace", (w)->pace, "--wait", "park",           \
+           "--journal", (w)->runs.journal_near, "--bridge", urls, "--set", replicas, "--set",      \
+           "bus.drain_s_max=120", "--json", NULL)
 
 /* The far bus can begin when there is the stream. */
 static void begin_far(world_t *w, const nats_server_t *server, const char *urls, const char *keys)
@@ -88,20 +75,20 @@ static void begin_far(world_t *w, const nats_server_t *server, const char *urls,
     snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.%s", STREAM_OF(w));
     for (const char *answer;
          !(answer = nats_wire_try(wire, subject, "")) || strstr(answer, "\"error\"");)
-        if (program_ended(&w->near->start))
-            fail_msg("the bus with the bridge has ended: %s", w->near->start.err);
+        if (program_ended(&w->runs.near->start))
+            fail_msg("the bus with the bridge has ended: %s", w->runs.near->start.err);
     nats_wire_close(wire);
     snprintf(w->feed, sizeof w->feed, "%s/%s%s", urls, STREAM_OF(w), keys);
-    launch(&w->far, "--feed", w->feed, "--wait", "park", "--journal", w->journal_far, "--json",
-           NULL);
+    launch(&w->runs.far, "--feed", w->feed, "--wait", "park", "--journal", w->runs.journal_far,
+           "--json", NULL);
 }
 
 static void expect_ends(world_t *w)
 {
-    assert_ended_with(w->near, 0);
-    assert_ended_with(&w->far, 0);
-    w->near_end = final_object(w->near);
-    w->far_end = final_object(&w->far);
+    assert_ended_with(w->runs.near, 0);
+    assert_ended_with(&w->runs.far, 0);
+    w->near_end = final_object(w->runs.near);
+    w->far_end = final_object(&w->runs.far);
     assert_complete(w->far_end);
 }
 
@@ -121,24 +108,24 @@ static json_t *md_of(const char *journal)
 
 static void digest_of(world_t *w, const char *journal, char out_hex[SHA256_TEXT])
 {
-    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "export", journal, "--topic", "md",
-                                "--format",     "itch",    "-o",     w->out,  NULL};
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "export", journal,     "--topic", "md",
+                                "--format",     "itch",    "-o",     w->runs.out, NULL};
     program_t export = {.argv = argv};
     if (program_run(&export) != 0)
         fail_msg("%s", export.err);
     program_clear(&export);
-    file_sha256(w->out, out_hex);
-    unlink(w->out);
+    file_sha256(w->runs.out, out_hex);
+    unlink(w->runs.out);
 }
 
 static void assert_both_have_the_same(world_t *w)
 {
     char near[SHA256_TEXT], far[SHA256_TEXT];
     static const char *const keys[] = {"first_seq", "last_seq", "records", "payload_bytes"};
-    digest_of(w, w->journal_near, near);
-    digest_of(w, w->journal_far, far);
+    digest_of(w, w->runs.journal_near, near);
+    digest_of(w, w->runs.journal_far, far);
     assert_string_equal(far, near);
-    json_t *near_md = md_of(w->journal_near), *far_md = md_of(w->journal_far);
+    json_t *near_md = md_of(w->runs.journal_near), *far_md = md_of(w->runs.journal_far);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         assert_int_equal(json_integer_value(json_object_get(far_md, keys[i])),
                          json_integer_value(json_object_get(near_md, keys[i])));
@@ -162,7 +149,7 @@ static void assert_a_stranger_reads_it(world_t *w)
     program_t reader = {.argv = argv};
     if (program_run(&reader) != 0)
         fail_msg("%s", reader.err);
-    json_t *md = md_of(w->journal_near);
+    json_t *md = md_of(w->runs.journal_near);
     json_int_t lines = 0, sequence = 0;
     for (const char *at = reader.out; *at; at = strchr(at, '\n') + 1) {
         assert_int_equal(sscanf(at, "%" JSON_INTEGER_FORMAT " tick ", &sequence), 1);

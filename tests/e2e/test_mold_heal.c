@@ -3,37 +3,25 @@
  * by it and loses a burst between them. It has no request server: the books are healed by a
  * snapshot. At the end they are those of the first, and what was decided meanwhile is decided again
  * in every layout. */
-#include "tests/e2e/running_bus.h"
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include "tests/e2e/two_runs.h"
 
 #include "tests/support/datagram_proxy.h"
+#include "tests/support/free_port.h"
 
 #define LOST_DATAGRAMS 40u
 #define SYMBOLS_MAX    64u
 #define ROW_MAX        128u
 
 typedef struct world {
-    fixture_t *near; /* sends */
-    fixture_t far;   /* receives */
-    char root[SCRATCH_PATH_MAX];
-    char journal_near[96], journal_far[96], out[96];
+    two_runs_t runs;
     datagram_proxy_t *proxy;
 } world_t;
 
 static int begin_world(void **state)
 {
     world_t *w = calloc(1, sizeof *w);
-    if (!w || set_up((void **)&w->near) < 0)
+    if (!w || two_runs_begin(&w->runs) < 0)
         return -1;
-    scratch_create(w->root);
-    w->far = *w->near;
-    snprintf(w->far.bus, sizeof w->far.bus, "far-%d", (int)getpid());
-    snprintf(w->journal_near, sizeof w->journal_near, "%s/near", w->root);
-    snprintf(w->journal_far, sizeof w->journal_far, "%s/far", w->root);
-    snprintf(w->out, sizeof w->out, "%s/out", w->root);
     *state = w;
     return 0;
 }
@@ -41,26 +29,10 @@ static int begin_world(void **state)
 static int end_world(void **state)
 {
     world_t *w = *state;
-    program_clear(&w->far.start);
-    int code = processes_of(w->far.bus) ? -1 : 0;
-    if (tear_down((void **)&w->near) < 0)
-        code = -1;
+    int code = two_runs_end(&w->runs);
     datagram_proxy_stop(w->proxy);
-    scratch_remove(w->root);
     free(w);
     return code;
-}
-
-/* A port of loopback that nobody has: as good as sure, until somebody takes it. */
-static uint16_t free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t bytes = sizeof at;
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &bytes), 0);
-    close(fd);
-    return ntohs(at.sin_port);
 }
 
 static json_int_t received(const json_t *status, const char *key)
@@ -72,17 +44,17 @@ static json_int_t received(const json_t *status, const char *key)
 /* The sender, and where it serves its books. */
 static int begin_near(world_t *w, const char *to)
 {
-    json_t *status = begin(w->near, 500, "--feed", "synth:seed=3,messages=1000000", "--pace",
-                           "5000/s", "--wait", "park", "--journal", w->journal_near, "--mold", to,
-                           "--set", "mold.payload_max=256", "--set", "mold.end_ms=600", "--gateway",
-                           "127.0.0.1:0", "--glimpse", "127.0.0.1:0", "--json", NULL);
+    json_t *status = begin(w->runs.near, 500, "--feed", "synth:seed=3,messages=1000000", "--pace",
+                           "5000/s", "--wait", "park", "--journal", w->runs.journal_near, "--mold",
+                           to, "--set", "mold.payload_max=256", "--set", "mold.end_ms=600",
+                           "--gateway", "127.0.0.1:0", "--glimpse", "127.0.0.1:0", "--json", NULL);
     for (unsigned messages = 501;; messages++) {
         const json_t *listen = json_object_get(json_object_get(status, "glimpse"), "listen");
         int port = (int)json_integer_value(json_object_get(listen, "md"));
         json_decref(status);
         if (port)
             return port;
-        status = wait_for(w->near, messages);
+        status = wait_for(w->runs.near, messages);
     }
 }
 
@@ -91,7 +63,7 @@ static void wait_healed(world_t *w, uint64_t more)
 {
     uint64_t messages = 0;
     for (unsigned turns = 0; messages == 0; turns++) {
-        json_t *status = wait_for(&w->far, 1);
+        json_t *status = wait_for(&w->runs.far, 1);
         if (received(status, "snapshots") == 1)
             messages = number(status, "feed", "messages");
         json_decref(status);
@@ -99,23 +71,23 @@ static void wait_healed(world_t *w, uint64_t more)
             fail_msg("no snapshot has come");
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     }
-    json_decref(wait_for(&w->far, (unsigned)(messages + more)));
+    json_decref(wait_for(&w->runs.far, (unsigned)(messages + more)));
 }
 
 /* The last best prices of each symbol, from `locate` on, as rows of CSV. Returns how many. */
 static unsigned last_prices(world_t *w, const char *journal, char rows[SYMBOLS_MAX][ROW_MAX])
 {
-    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "export", journal, "--topic", "bbo",
-                                "--format",     "csv",     "-o",     w->out,  NULL};
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "export", journal,     "--topic", "bbo",
+                                "--format",     "csv",     "-o",     w->runs.out, NULL};
     program_t export = {.argv = argv};
     unsigned count = 0;
     size_t bytes;
     if (program_run(&export) != 0)
         fail_msg("%s", export.err);
     program_clear(&export);
-    char *text = file_read(w->out, &bytes), *rest = text, *line;
+    char *text = file_read(w->runs.out, &bytes), *rest = text, *line;
     assert_non_null(text);
-    unlink(w->out);
+    unlink(w->runs.out);
     strsep(&rest, "\n"); /* the header */
     while ((line = strsep(&rest, "\n")) && *line) {
         const char *row = strchr(line, ',') + 1; /* whose md_seq is the journal's own */
@@ -131,9 +103,9 @@ static unsigned last_prices(world_t *w, const char *journal, char rows[SYMBOLS_M
 static void assert_same_prices(world_t *w)
 {
     static char near[SYMBOLS_MAX][ROW_MAX], far[SYMBOLS_MAX][ROW_MAX];
-    unsigned count = last_prices(w, w->journal_near, near);
+    unsigned count = last_prices(w, w->runs.journal_near, near);
     assert_true(count > 1);
-    assert_int_equal(last_prices(w, w->journal_far, far), count);
+    assert_int_equal(last_prices(w, w->runs.journal_far, far), count);
     for (unsigned i = 0; i < SYMBOLS_MAX; i++)
         assert_string_equal(far[i], near[i]);
 }
@@ -143,14 +115,14 @@ static void assert_replay_equals(world_t *w, const char *layout, const json_t *l
 {
     char setting[32];
     snprintf(setting, sizeof setting, "layout.mode=%s", layout);
-    assert_int_equal(
-        run(&w->far, "replay", w->journal_far, "--json", "--wait", "park", "--set", setting, NULL),
-        0);
-    json_t *again = final_object(&w->far);
+    assert_int_equal(run(&w->runs.far, "replay", w->runs.journal_far, "--json", "--wait", "park",
+                         "--set", setting, NULL),
+                     0);
+    json_t *again = final_object(&w->runs.far);
     const json_t *digests = json_object_get(live, "digests");
     assert_true(json_object_size(digests) > 2);
     if (!json_equal(json_object_get(again, "digests"), digests))
-        fail_msg("%s: %s", layout, w->far.start.out);
+        fail_msg("%s: %s", layout, w->runs.far.start.out);
     assert_int_equal(number(again, "feed", "messages"), number(live, "feed", "messages"));
     assert_int_equal(number(again, "feed", "lost"), number(live, "feed", "lost"));
     assert_true(json_equal(json_object_get(json_object_get(again, "feed"), "gaps"),
@@ -163,22 +135,22 @@ static void a_gap_is_healed_by_a_snapshot_and_the_books_at_the_end_are_the_sende
     world_t *w = *state;
     const datagram_plan_t no_faults = {.seed = 1};
     char to[32], feed[128];
-    uint16_t in = free_port(), port;
+    uint16_t in = free_port(SOCK_DGRAM), port;
     w->proxy = datagram_proxy_start(&no_faults, NULL, in, &port);
     assert_non_null(w->proxy);
     snprintf(to, sizeof to, "127.0.0.1:%u", port);
     int glimpse = begin_near(w, to);
     snprintf(feed, sizeof feed,
              "mold:127.0.0.1:%u?reorder=4&keep_bytes=4194304&glimpse=127.0.0.1:%d", in, glimpse);
-    json_decref(begin(&w->far, 500, "--feed", feed, "--wait", "park", "--journal", w->journal_far,
-                      "--json", NULL));
+    json_decref(begin(&w->runs.far, 500, "--feed", feed, "--wait", "park", "--journal",
+                      w->runs.journal_far, "--json", NULL));
     datagram_proxy_lose(w->proxy, LOST_DATAGRAMS);
     wait_healed(w, 3000);
-    json_decref(ask(w->near, "stop", NULL));
-    assert_ended_with(w->near, 0);
-    assert_ended_with(&w->far, 0);
+    json_decref(ask(w->runs.near, "stop", NULL));
+    assert_ended_with(w->runs.near, 0);
+    assert_ended_with(&w->runs.far, 0);
 
-    json_t *near = final_object(w->near), *far = final_object(&w->far);
+    json_t *near = final_object(w->runs.near), *far = final_object(&w->runs.far);
     const json_t *gaps = json_object_get(json_object_get(far, "feed"), "gaps");
     const json_t *gap = json_array_get(gaps, 0);
     json_int_t from = json_integer_value(json_object_get(gap, "from"));

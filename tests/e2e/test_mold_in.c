@@ -2,23 +2,17 @@
 /* Two runs: the first sends its md by MoldUDP64, the second is fed by it, and between them is a
  * proxy that loses, doubles and reorders. What the second has recorded is what the first has, byte
  * for byte, or has a mark for each message that is missing. */
-#include "tests/e2e/running_bus.h"
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include "tests/e2e/two_runs.h"
 
 #include "tests/support/datagram_proxy.h"
+#include "tests/support/free_port.h"
 
 #define MESSAGES 6000u
 #define FEED     "synth:seed=3,messages=6000"
 #define GROUP    "239.255.84.67"
 
 typedef struct world {
-    fixture_t *one; /* sends */
-    fixture_t two;  /* receives */
-    char root[SCRATCH_PATH_MAX];
-    char journal_one[96], journal_two[96], out[96];
+    two_runs_t runs;
     datagram_proxy_t *proxies[2];
     char requests[32];      /* where the sender answers; "": nowhere */
     json_t *status;         /* of the receiver, at its end */
@@ -27,16 +21,9 @@ typedef struct world {
 
 static int begin_world(void **state)
 {
-    static unsigned count;
     world_t *w = calloc(1, sizeof *w);
-    if (!w || set_up((void **)&w->one) < 0)
+    if (!w || two_runs_begin(&w->runs) < 0)
         return -1;
-    scratch_create(w->root);
-    w->two = *w->one;
-    snprintf(w->two.bus, sizeof w->two.bus, "in-%d-%u", (int)getpid(), count++);
-    snprintf(w->journal_one, sizeof w->journal_one, "%s/one", w->root);
-    snprintf(w->journal_two, sizeof w->journal_two, "%s/two", w->root);
-    snprintf(w->out, sizeof w->out, "%s/out", w->root);
     *state = w;
     return 0;
 }
@@ -55,30 +42,14 @@ static int end_world(void **state)
 {
     world_t *w = *state;
     json_decref(w->status);
-    program_clear(&w->two.start);
-    int code = processes_of(w->two.bus) ? -1 : 0;
-    if (tear_down((void **)&w->one) < 0)
-        code = -1;
+    int code = two_runs_end(&w->runs);
     for (unsigned i = 0; i < 2; i++)
         datagram_proxy_stop(w->proxies[i]);
     for (unsigned i = 0; i < 2; i++)
         if (w->namespaces[i][0])
             IP("netns", "del", w->namespaces[i]);
-    scratch_remove(w->root);
     free(w);
     return code;
-}
-
-/* A port of loopback that nobody has: as good as sure, until somebody takes it. */
-static uint16_t free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t bytes = sizeof at;
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &bytes), 0);
-    close(fd);
-    return ntohs(at.sin_port);
 }
 
 /* The receiver, listening; `lines` and keys as in its spec. */
@@ -86,8 +57,8 @@ static void begin_receiver(world_t *w, const char *lines, const char *keys)
 {
     char feed[256];
     snprintf(feed, sizeof feed, "mold:%s?keep_bytes=4194304%s", lines, keys);
-    json_decref(begin(&w->two, 0, "--feed", feed, "--wait", "park", "--journal", w->journal_two,
-                      "--json", NULL));
+    json_decref(begin(&w->runs.far, 0, "--feed", feed, "--wait", "park", "--journal",
+                      w->runs.journal_far, "--json", NULL));
 }
 
 /* The sender, until both are at their ends. Its packets are small, so that there are many; the end
@@ -95,20 +66,20 @@ static void begin_receiver(world_t *w, const char *lines, const char *keys)
 static void send_all(world_t *w, const char *to, bool loses_much)
 {
     const char *end_ms = loses_much ? "mold.end_ms=1500" : "mold.end_ms=600";
-    launch(w->one, "--feed", FEED, "--pace", "50000/s", "--wait", "park", "--journal",
-           w->journal_one, "--mold", to, "--set", "mold.interface=lo", "--set", end_ms, "--set",
-           "mold.payload_max=128", "--json", *w->requests ? "--mold-requests" : NULL, w->requests,
-           NULL);
-    assert_ended_with(w->one, 0);
-    assert_ended_with(&w->two, 0);
-    w->status = final_object(&w->two);
+    launch(w->runs.near, "--feed", FEED, "--pace", "50000/s", "--wait", "park", "--journal",
+           w->runs.journal_near, "--mold", to, "--set", "mold.interface=lo", "--set", end_ms,
+           "--set", "mold.payload_max=128", "--json", *w->requests ? "--mold-requests" : NULL,
+           w->requests, NULL);
+    assert_ended_with(w->runs.near, 0);
+    assert_ended_with(&w->runs.far, 0);
+    w->status = final_object(&w->runs.far);
 }
 
 /* One line, through a proxy. */
 static void run_through(world_t *w, const datagram_plan_t *plan, const char *keys)
 {
     char line[32], to[32];
-    uint16_t in = free_port(), port;
+    uint16_t in = free_port(SOCK_DGRAM), port;
     snprintf(line, sizeof line, "127.0.0.1:%u", in);
     begin_receiver(w, line, keys);
     w->proxies[0] = datagram_proxy_start(plan, NULL, in, &port);
@@ -120,15 +91,15 @@ static void run_through(world_t *w, const datagram_plan_t *plan, const char *key
 /* What a journal has of md, as a BinaryFILE. To be freed. */
 static uint8_t *export_md(world_t *w, const char *journal, size_t *out_bytes)
 {
-    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "export", journal, "--topic", "md",
-                                "--format",     "itch",    "-o",     w->out,  NULL};
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "export", journal,     "--topic", "md",
+                                "--format",     "itch",    "-o",     w->runs.out, NULL};
     program_t export = {.argv = argv};
     if (program_run(&export) != 0)
         fail_msg("%s", export.err);
     program_clear(&export);
-    char *out = file_read(w->out, out_bytes);
+    char *out = file_read(w->runs.out, out_bytes);
     assert_non_null(out);
-    unlink(w->out);
+    unlink(w->runs.out);
     return (uint8_t *)out;
 }
 
@@ -146,8 +117,8 @@ static uint64_t counted(const json_t *object, const char *key)
 static void assert_both_have_the_same(world_t *w)
 {
     size_t sent_bytes, got_bytes;
-    uint8_t *sent = export_md(w, w->journal_one, &sent_bytes);
-    uint8_t *got = export_md(w, w->journal_two, &got_bytes);
+    uint8_t *sent = export_md(w, w->runs.journal_near, &sent_bytes);
+    uint8_t *got = export_md(w, w->runs.journal_far, &got_bytes);
     assert_int_equal(got_bytes, sent_bytes);
     assert_memory_equal(got, sent, sent_bytes);
     assert_int_equal(number(w->status, "feed", "messages"), MESSAGES);
@@ -167,15 +138,15 @@ static size_t block_bytes(const uint8_t *at)
 static char *export_lines(world_t *w, const char *journal)
 {
     size_t bytes;
-    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "export", journal, "--topic", "md",
-                                "--format",     "jsonl",   "-o",     w->out,  NULL};
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "export", journal,     "--topic", "md",
+                                "--format",     "jsonl",   "-o",     w->runs.out, NULL};
     program_t export = {.argv = argv};
     if (program_run(&export) != 0)
         fail_msg("%s", export.err);
     program_clear(&export);
-    char *out = file_read(w->out, &bytes);
+    char *out = file_read(w->runs.out, &bytes);
     assert_non_null(out);
-    unlink(w->out);
+    unlink(w->runs.out);
     return out;
 }
 
@@ -185,9 +156,9 @@ static uint64_t assert_each_is_there_or_told(world_t *w)
 {
     size_t sent_bytes, got_bytes, s = 0, g = 0;
     uint64_t seq = 1, lost = 0, gaps = 0;
-    uint8_t *sent = export_md(w, w->journal_one, &sent_bytes);
-    uint8_t *got = export_md(w, w->journal_two, &got_bytes);
-    char *lines = export_lines(w, w->journal_two), *rest = lines, *line;
+    uint8_t *sent = export_md(w, w->runs.journal_near, &sent_bytes);
+    uint8_t *got = export_md(w, w->runs.journal_far, &got_bytes);
+    char *lines = export_lines(w, w->runs.journal_far), *rest = lines, *line;
     const json_t *told = json_object_get(json_object_get(w->status, "feed"), "gaps");
     while ((line = strsep(&rest, "\n")) && *line) {
         if (!strstr(line, "\"type\":\"gap\"")) {
@@ -243,7 +214,7 @@ static void lose_and_tell(world_t *w, const datagram_plan_t *plan)
 static void lose_and_ask(world_t *w, const datagram_plan_t *plan)
 {
     char keys[64];
-    snprintf(w->requests, sizeof w->requests, "127.0.0.1:%u", free_port());
+    snprintf(w->requests, sizeof w->requests, "127.0.0.1:%u", free_port(SOCK_DGRAM));
     snprintf(keys, sizeof keys, "&give_up=10s&requests=%s", w->requests);
     run_through(w, plan, keys);
     assert_true(datagram_proxy_counts(w->proxies[0]).lost > 0);
@@ -316,15 +287,16 @@ static void two_lines_that_lose_different_packets_bring_all_of_them(void **state
     const datagram_plan_t plans[] = {{.burst_at = 0, .burst_count = 10, .burst_every = 30},
                                      {.burst_at = 15, .burst_count = 10, .burst_every = 30}};
     char lines[64], to[40];
-    uint16_t ports[2] = {free_port(), free_port()}, port = free_port();
+    uint16_t ports[2] = {free_port(SOCK_DGRAM), free_port(SOCK_DGRAM)},
+             port = free_port(SOCK_DGRAM);
     snprintf(lines, sizeof lines, "127.0.0.1:%u,127.0.0.1:%u", ports[0], ports[1]);
     begin_receiver(w, lines, "&reorder=1000&hold=1h");
     for (unsigned i = 0; i < 2; i++) {
         w->proxies[i] = datagram_proxy_start(&plans[i], GROUP, ports[i], &port);
         if (!w->proxies[i]) {
             print_message("this host joins no group on its loopback interface\n");
-            kill(w->two.start.pid, SIGTERM);
-            assert_ended_with(&w->two, 0);
+            kill(w->runs.far.start.pid, SIGTERM);
+            assert_ended_with(&w->runs.far, 0);
             skip();
         }
     }
@@ -358,8 +330,8 @@ static bool link_namespaces(char names[2][16])
 static bool is_running(const world_t *w, const char *namespace)
 {
     for (unsigned i = 0; i < 1000; i++, usleep(10000)) {
-        const char *const argv[] = {"ip",     "netns",  "exec",     namespace, TICKBUS_BUSCTL,
-                                    "status", "--name", w->two.bus, "--json",  NULL};
+        const char *const argv[] = {"ip",     "netns",  "exec",          namespace, TICKBUS_BUSCTL,
+                                    "status", "--name", w->runs.far.bus, "--json",  NULL};
         program_t status = {.argv = argv};
         bool runs = program_run(&status) == 0 && strstr(status.out, "\"state\": \"running\"");
         program_clear(&status);
@@ -383,10 +355,11 @@ static void a_group_between_two_network_namespaces_brings_all_byte_for_byte(void
              "mold:" GROUP ":27020?interface=%s&requests=10.213.7.1:27021&keep_bytes=4194304",
              names[1]);
     snprintf(interface, sizeof interface, "mold.interface=%s", names[0]);
-    const char *const far[] = {"ip",           "netns",      "exec",     names[1], TICKBUS_BUSCTL,
-                               "start",        "--name",     w->two.bus, "--feed", feed,
-                               "--wait",       "park",       "--pages",  "small",  "--journal",
-                               w->journal_two, "--strategy", "null",     "--json", NULL};
+    const char *const far[] = {"ip",           "netns", "exec",      names[1],
+                               TICKBUS_BUSCTL, "start", "--name",    w->runs.far.bus,
+                               "--feed",       feed,    "--wait",    "park",
+                               "--pages",      "small", "--journal", w->runs.journal_far,
+                               "--strategy",   "null",  "--json",    NULL};
     const char *const near[] = {"ip",
                                 "netns",
                                 "exec",
@@ -394,7 +367,7 @@ static void a_group_between_two_network_namespaces_brings_all_byte_for_byte(void
                                 TICKBUS_BUSCTL,
                                 "start",
                                 "--name",
-                                w->one->bus,
+                                w->runs.near->bus,
                                 "--feed",
                                 FEED,
                                 "--pace",
@@ -404,7 +377,7 @@ static void a_group_between_two_network_namespaces_brings_all_byte_for_byte(void
                                 "--pages",
                                 "small",
                                 "--journal",
-                                w->journal_one,
+                                w->runs.journal_near,
                                 "--mold",
                                 GROUP ":27020",
                                 "--mold-requests",
@@ -433,10 +406,10 @@ static void a_group_between_two_network_namespaces_brings_all_byte_for_byte(void
 static void what_cannot_be_received_is_refused_by_name(void **state)
 {
     world_t *w = *state;
-    assert_int_equal(run(w->one, "start", "--feed", "mold:127.0.0.1", NULL), 2);
-    assert_text_holds(w->one->start.err, "no address and port");
-    assert_int_equal(run(w->one, "start", "--feed", "mold:192.0.2.1:26477", NULL), 1);
-    assert_text_holds(w->one->start.err, "no address of this host");
+    assert_int_equal(run(w->runs.near, "start", "--feed", "mold:127.0.0.1", NULL), 2);
+    assert_text_holds(w->runs.near->start.err, "no address and port");
+    assert_int_equal(run(w->runs.near, "start", "--feed", "mold:192.0.2.1:26477", NULL), 1);
+    assert_text_holds(w->runs.near->start.err, "no address of this host");
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin_world, end_world)

@@ -2,15 +2,13 @@
 /* Two pipelines: the gateway of the first feeds the second, and is killed in the middle of it. */
 #include "tests/e2e/running_bus.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <tickbus/soup.h>
 
 #include "tests/market_data.h"
+#include "tests/support/free_port.h"
 
 #define FOREVER UINT64_MAX
 
@@ -79,23 +77,11 @@ static bool load(world_t *w, const char *name)
     return true;
 }
 
-/* A port of loopback that nobody has: as good as sure, until somebody takes it. */
-static uint16_t free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t bytes = sizeof at;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &bytes), 0);
-    close(fd);
-    return ntohs(at.sin_port);
-}
-
 /* The first pipeline, with half of the file in it; and what was begun when that is through. */
 static json_t *begin_one(world_t *w)
 {
     char feed[128], listen[64];
-    w->port = free_port();
+    w->port = free_port(SOCK_STREAM);
     snprintf(feed, sizeof feed, "itch:%s", w->pipe);
     snprintf(listen, sizeof listen, "gateway.listen=127.0.0.1:%u", w->port);
     w->pipe_fd = open(w->pipe, O_RDWR | O_CLOEXEC); /* does not wait for the reader */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "feedsim/bridge/flight.h"
+#include "tools/show/board_json.h"
 #include "tools/show/grouped.h"
 #include "tools/show/json_text.h"
 
@@ -66,10 +67,7 @@ static json_t *totals(const bridge_board_t *b)
         BRIDGE_TOTALS(X)
 #undef X
     };
-    json_t *object = json_object();
-    for (uint32_t i = 0; i < BRIDGE_TOTALS_COUNT; i++)
-        json_object_set_new(object, names[i], number(&b->totals[i]));
-    return object;
+    return board_totals_json(names, b->totals, BRIDGE_TOTALS_COUNT);
 }
 
 json_t *bridge_board_json(const bridge_board_t *b)

@@ -9,6 +9,7 @@
 #include <tickbus/clock.h>
 
 #include "feedsim/gateway/board.h"
+#include "tools/show/board_json.h"
 #include "tools/show/grouped.h"
 #include "tools/show/json_text.h"
 
@@ -43,11 +44,7 @@ static json_t *totals(const gateway_board_t *b)
         GATEWAY_TOTALS(X)
 #undef X
     };
-    json_t *object = json_object();
-    for (uint32_t i = 0; i < GATEWAY_TOTALS_COUNT; i++)
-        json_object_set_new(object, names[i],
-                            json_integer((json_int_t)tbus_load_relaxed_u64(&b->totals[i])));
-    return object;
+    return board_totals_json(names, b->totals, GATEWAY_TOTALS_COUNT);
 }
 
 json_t *gateway_json(const tbus_bus_t *bus, const char *stage)

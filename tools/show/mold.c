@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "feedsim/mold/board.h"
+#include "tools/show/board_json.h"
 #include "tools/show/json_text.h"
 
 static const moldout_board_t *find_board(const tbus_bus_t *bus)
@@ -23,11 +24,7 @@ static json_t *totals(const moldout_board_t *b)
         MOLDOUT_TOTALS(X)
 #undef X
     };
-    json_t *object = json_object();
-    for (uint32_t i = 0; i < MOLDOUT_TOTALS_COUNT; i++)
-        json_object_set_new(object, names[i],
-                            json_integer((json_int_t)tbus_load_relaxed_u64(&b->totals[i])));
-    return object;
+    return board_totals_json(names, b->totals, MOLDOUT_TOTALS_COUNT);
 }
 
 json_t *mold_json(const tbus_bus_t *bus)

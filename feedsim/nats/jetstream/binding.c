@@ -7,6 +7,8 @@
 
 #include <tickbus/clock.h>
 
+#include "feedsim/nats/answer.h"
+
 #define CONNECT_MS  1000u
 #define ANSWER_MS   1500
 #define BATCH       1024u /* messages that are asked for at a time */
@@ -14,7 +16,6 @@
 #define EXPIRES_NS  INT64_C(30000000000)
 #define INACTIVE_NS INT64_C(30000000000)
 #define SILENT_NS   UINT64_C(2000000000) /* so long without even a beat, and it is broken */
-#define NO_STREAM   10059                /* JetStream's code of that error */
 
 static jsOptions js_options(void)
 {
@@ -63,7 +64,7 @@ static int look(nats_binding_t *b, tbus_error_t *err)
                          b->options->stream);
     o.Stream.Info.SubjectsFilter = subjects;
     natsStatus status = js_GetStreamInfo(&info, b->js, b->options->stream, &o, &why);
-    if (status == NATS_NOT_FOUND || why == NO_STREAM)
+    if (status == NATS_NOT_FOUND || (int)why == NATS_ERROR_NOT_FOUND)
         return tbus_fail(err, -TBUS_ENOTFOUND,
                          "there is no stream %s at NATS: a bridge makes it, under the name of its "
                          "bus or that of bridge.stream",
