@@ -29,6 +29,7 @@
 #include "bench/nats_stand.h"
 #include "bench/program.h"
 #include "feedsim/bridge/bridge.h"
+#include "feedsim/nats/jetstream/connection.h"
 #include "tools/measure/rank.h"
 
 #define REPETITIONS_MAX 51u
@@ -94,8 +95,8 @@ static void consumer_open(consumer_t *c, const char *stream, const char *subject
 
 static void consumer_close(consumer_t *c)
 {
+    nats_connection_silence(c->connection);
     natsSubscription_Destroy(c->subscription);
-    natsConnection_Close(c->connection);
     jsCtx_Destroy(c->js);
     natsConnection_Destroy(c->connection);
     free(c->came_ns);

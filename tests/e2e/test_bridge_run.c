@@ -8,6 +8,7 @@
 
 #include <nats/nats.h>
 
+#include "feedsim/nats/jetstream/connection.h"
 #include "feedsim/nats/layout.h"
 #include "tests/support/nats_server.h"
 
@@ -136,6 +137,7 @@ static stream_t read_stream(const char *name)
         take(&s, name, msg);
         natsMsg_Destroy(msg);
     }
+    nats_connection_silence(connection);
     natsSubscription_Destroy(subscription);
     jsCtx_Destroy(js);
     natsConnection_Destroy(connection);

@@ -32,6 +32,11 @@ void nats_connection_close(struct __natsConnection *connection)
     (void)connection;
 }
 
+void nats_connection_silence(struct __natsConnection *connection)
+{
+    (void)connection;
+}
+
 int nats_status_fail(int status, const char *what, tbus_error_t *err)
 {
     return tbus_fail(err, -EIO, "%s: status %d of NATS", what, status);

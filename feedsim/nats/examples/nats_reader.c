@@ -72,6 +72,10 @@ int main(int argc, char **argv)
     else if (outcome < 0)
         fprintf(stderr, "nats_reader: %s: a message that no bridge writes, behind %" PRIu64 "\n",
                 subject, expected - 1);
+    (void)natsSubscription_Unsubscribe(subscription); /* removes its consumer */
+    /* Before the subscription is destroyed: the thread that reads may be about to put a message
+     * into it (mended in libnats 3.6). */
+    natsConnection_Close(connection);
     natsSubscription_Destroy(subscription);
     jsCtx_Destroy(jetstream);
     natsConnection_Destroy(connection);

@@ -91,14 +91,22 @@ int nats_binding_open(nats_binding_t *b, tbus_error_t *err)
     return status == NATS_OK ? look(b, err) : fail(b, status, "cannot be reached", err);
 }
 
+/* Nobody waits for the answer. Where that fails the server removes it by itself. */
+static void remove_consumer(const nats_binding_t *b)
+{
+    char subject[NATS_STREAM_MAX + 128];
+    if (!b->consumer[0] || !b->connection)
+        return;
+    snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DELETE.%s.%s", b->options->stream,
+             b->consumer);
+    (void)natsConnection_Publish(b->connection, subject, NULL, 0);
+}
+
 void nats_binding_close(nats_binding_t *b)
 {
     const nats_tail_options_t *options = b->options;
-    if (b->consumer[0] && b->connection && !natsConnection_IsClosed(b->connection)) {
-        jsOptions o = js_options();
-        o.Wait = 200; /* where that fails the server removes it by itself */
-        (void)js_DeleteConsumer(b->js, options->stream, b->consumer, &o, NULL);
-    }
+    remove_consumer(b);
+    nats_connection_silence(b->connection);
     natsSubscription_Destroy(b->inbox);
     jsCtx_Destroy(b->js);
     nats_connection_close(b->connection);

@@ -181,3 +181,9 @@ void nats_connection_close(natsConnection *connection)
 {
     natsConnection_Destroy(connection);
 }
+
+void nats_connection_silence(natsConnection *connection)
+{
+    if (connection)
+        natsConnection_Close(connection);
+}

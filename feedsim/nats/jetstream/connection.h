@@ -52,6 +52,11 @@ int nats_missing(const char *what, tbus_error_t *err);
 int nats_connection_open(const nats_way_t *way, struct __natsConnection **out_connection,
                          tbus_error_t *err);
 void nats_connection_close(struct __natsConnection *connection); /* accepts NULL */
+/* Nothing comes any more, and the thread that reads has ended; to be closed all the same. To be
+ * called before a subscription is destroyed: that thread of libnats 3.4.1 may be about to put a
+ * message into it, and then locks a mutex that is gone: abort(3), or worse. (Mended in 3.6.)
+ * Accepts NULL. */
+void nats_connection_silence(struct __natsConnection *connection);
 
 /* A status of the library as an error of ours, with the words of both. */
 int nats_status_fail(int status, const char *what, tbus_error_t *err);

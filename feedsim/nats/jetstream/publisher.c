@@ -337,8 +337,7 @@ int nats_publisher_connect(nats_publisher_t *p, tbus_error_t *err)
 
 void nats_publisher_disconnect(nats_publisher_t *p)
 {
-    if (p->connection)
-        natsConnection_Close(p->connection);
+    nats_connection_silence(p->connection);
     natsSubscription_Destroy(p->answers);
     pthread_mutex_lock(&p->lock);
     while (p->listening)
