@@ -59,21 +59,21 @@ typedef struct bridge_board_topic {
 } bridge_board_topic_t;
 
 typedef struct bridge_board {
-    tbus_atomic_u32_t pid;                          /*   0 of the bridge that wrote last */
-    tbus_atomic_u32_t connected;                    /*   4 1: to `server` */
-    tbus_atomic_u32_t state;                        /*   8 enum bridge_state */
-    tbus_atomic_u32_t topics_count;                 /*  12 */
-    tbus_atomic_u64_t updated_ns;                   /*  16 CLOCK_MONOTONIC of the last writing */
-    tbus_atomic_u64_t session_name[2];              /*  24 10 characters, then zeros */
-    tbus_atomic_u64_t stream[BRIDGE_STREAM_WORDS];  /*  40 "": not known yet */
-    tbus_atomic_u64_t server[BRIDGE_SERVER_WORDS];  /* 104 it is connected to; else, is to be */
-    tbus_atomic_u64_t in_flight;                    /* 232 messages */
-    tbus_atomic_u64_t lag_ns;                       /* 240 age of the oldest not acknowledged */
-    tbus_atomic_u64_t stream_sequence;              /* 248 of the last one known to be there */
-    tbus_atomic_u64_t stream_bytes;                 /* 256 of the stream, when it was asked last */
-    tbus_atomic_u64_t stream_messages;              /* 264 likewise */
-    tbus_atomic_u64_t totals[16];                   /* 272 enum bridge_total */
-    tbus_atomic_u64_t note_version;                 /* 400 what happened last; as a gateway's */
+    tbus_atomic_u32_t pid;                         /*   0 of the bridge that wrote last */
+    tbus_atomic_u32_t connected;                   /*   4 1: to `server` */
+    tbus_atomic_u32_t state;                       /*   8 enum bridge_state */
+    tbus_atomic_u32_t topics_count;                /*  12 */
+    tbus_atomic_u64_t updated_ns;                  /*  16 CLOCK_MONOTONIC of the last writing */
+    tbus_atomic_u64_t session_name[2];             /*  24 10 characters, then zeros */
+    tbus_atomic_u64_t stream[BRIDGE_STREAM_WORDS]; /*  40 "": not known yet */
+    tbus_atomic_u64_t server[BRIDGE_SERVER_WORDS]; /* 104 it is connected to; else, is to be */
+    tbus_atomic_u64_t in_flight;                   /* 232 messages */
+    tbus_atomic_u64_t lag_ns;                      /* 240 age of the oldest not acknowledged */
+    tbus_atomic_u64_t stream_sequence;             /* 248 of the last one known to be there */
+    tbus_atomic_u64_t stream_bytes;    /* 256 of the stream, when it was asked last: at the end */
+    tbus_atomic_u64_t stream_messages; /* 264 likewise */
+    tbus_atomic_u64_t totals[16];      /* 272 enum bridge_total */
+    tbus_atomic_u64_t note_version;    /* 400 what happened last; as a gateway's */
     tbus_atomic_u64_t note[GATEWAY_NOTE_WORDS];     /* 408 */
     bridge_board_topic_t topics[BRIDGE_TOPICS_MAX]; /* 536 */
     uint8_t pad[40];                                /* 984 */

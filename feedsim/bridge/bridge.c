@@ -34,7 +34,8 @@
 #define PAUSE_NS_MAX    SECOND_NS
 #define FOREIGN_MAX     8u
 #define FOREIGN_NS      (30 * SECOND_NS)
-#define BURST           64u /* messages of a topic before the next one has its turn */
+#define BURST           64u   /* messages between two looks at answers */
+#define TURN            1024u /* messages of a topic before one that waits has its turn */
 #define ANSWERS_AT_ONCE 256u
 
 typedef struct bridge_topic {
@@ -60,11 +61,15 @@ struct bridge {
     bridge_message_t *messages;
     bridge_topic_t topics[BRIDGE_TOPICS_MAX];
     bool connected;
-    bool known;  /* the board said how far an earlier bridge of this bus was */
-    bool ending; /* nothing is published on the bus any more */
-    bool fresh;  /* never connected so far */
+    bool known;   /* the board said how far an earlier bridge of this bus was */
+    bool ending;  /* nothing is published on the bus any more */
+    bool counted; /* the stream was asked how much it has, when it was complete */
+    bool fresh;   /* never connected so far */
     uint32_t connect_failures;
     serving_patience_t patience; /* with topics */
+    uint32_t turn_topic;         /* whose messages are in flight, or were last */
+    uint32_t turn_count;         /* published in this turn */
+    bool yielding;               /* nothing more in this turn: another topic has messages */
     uint64_t now_ns, connect_ns, live_ns, shown_ns;
     uint64_t stream_bytes, stream_messages;
     tbus_atomic_u64_t *counters[BRIDGE_TOTALS_COUNT];
@@ -248,6 +253,7 @@ int bridge_create(tbus_bus_t *bus, const char *journal, const bridge_options_t *
                                             .bytes_max = options->in_flight_bytes,
                                             .answer_ns = ANSWER_NS,
                                             .drain_ns = DRAIN_NS,
+                                            .sent_max = BRIDGE_IN_FLIGHT_MAX,
                                             .foreign_max = FOREIGN_MAX,
                                             .foreign_ns = FOREIGN_NS,
                                             .pause_ns = PAUSE_NS,
@@ -368,12 +374,25 @@ static void take_back_losses(bridge_t *b)
     }
 }
 
+/* Whose message is the stream's last one? */
+static bridge_stream_end_t end_of(const bridge_t *b, const nats_stream_last_t *stream,
+                                  const nats_topic_last_t *lasts)
+{
+    bridge_stream_end_t end = {
+        .sequence = stream->sequence, .topic = BRIDGE_NO_TOPIC, .replicated = stream->replicated};
+    for (uint32_t i = 0; i < b->options.topics_count; i++)
+        if (lasts[i].there && lasts[i].sequence == stream->sequence) {
+            end.topic = i;
+            end.seq = lasts[i].seq;
+        }
+    return end;
+}
+
 /* How far is the stream? Then publishing goes on there. */
 static int ask(bridge_t *b, tbus_error_t *err)
 {
     nats_stream_last_t stream;
     nats_topic_last_t lasts[BRIDGE_TOPICS_MAX];
-    uint64_t sequences[BRIDGE_TOPICS_MAX];
     tbus_error_t why = {0};
     int code = nats_publisher_ask(b->publisher, b->options.topics, b->options.topics_count, &stream,
                                   lasts, &why);
@@ -395,9 +414,8 @@ static int ask(bridge_t *b, tbus_error_t *err)
             return code;
     }
     take_back_losses(b);
-    for (uint32_t i = 0; i < b->options.topics_count; i++)
-        sequences[i] = lasts[i].there ? lasts[i].sequence : 0;
-    bridge_flight_asked(&b->flight, stream.sequence, sequences, b->options.topics_count);
+    const bridge_stream_end_t end = end_of(b, &stream, lasts);
+    bridge_flight_asked(&b->flight, &end, b->now_ns);
     b->stream_bytes = stream.bytes;
     b->stream_messages = stream.messages;
     b->known = true;
@@ -483,8 +501,6 @@ static bool put(bridge_t *b, uint32_t index, nats_outgoing_t *m, uint64_t bus_ns
     m->names_message = fence.names_message;
     m->last_seq = fence.last_seq;
     m->last_end = fence.last_end;
-    m->names_topic = fence.names_topic;
-    m->topic_sequence = fence.topic_sequence;
     m->subject = t->subject;
     m->topic = t->source.topic;
     if (nats_publisher_put(b->publisher, m, &why) < 0) {
@@ -514,19 +530,25 @@ static bool put_message(bridge_t *b, uint32_t index, const uint8_t *data, size_t
     return put(b, index, &m, bus_ns);
 }
 
-static bool put_lost(bridge_t *b, uint32_t index)
+/* The first sequence that the stream of the topic still gives. */
+static uint64_t stream_seq(const bridge_topic_t *t)
+{
+    return gateway_stream_next_seq(t->stream) + t->source.first_seq - 1;
+}
+
+/* A mark for messages from the next one on that are lost, or for some of them. */
+static bool put_lost(bridge_t *b, uint32_t index, uint64_t count)
 {
     bridge_topic_t *t = &b->topics[index];
     char text[160];
-    uint64_t next = gateway_stream_next_seq(t->stream) + t->source.first_seq - 1;
-    nats_outgoing_t m = {
-        .type = NATS_TYPE_LOST, .seq = next - 1, .lost = next - t->next_seq, .data = text};
+    uint64_t next = t->next_seq + count;
+    nats_outgoing_t m = {.type = NATS_TYPE_LOST, .seq = next - 1, .lost = count, .data = text};
     m.bytes = (size_t)snprintf(text, sizeof text, "messages %" PRIu64 " to %" PRIu64 " %s",
                                t->next_seq, next - 1, gateway_stream_why(t->stream));
     if (m.bytes >= sizeof text)
         m.bytes = sizeof text - 1;
-    b->totals[BRIDGE_TOTAL_lost] += m.lost;
-    t->lost += m.lost;
+    b->totals[BRIDGE_TOTAL_lost] += count;
+    t->lost += count;
     note(b, "topic %s: %s: the stream says so", t->source.topic, text);
     t->next_seq = next;
     return put(b, index, &m, 0);
@@ -552,34 +574,81 @@ static int open_topic(bridge_topic_t *t, tbus_error_t *err)
     return gateway_stream_open(&t->source, t->next_seq - t->source.first_seq + 1, &t->stream, err);
 }
 
+/* What comes next on a topic; a loss that is marked in part comes again. */
+static int look(bridge_t *b, uint32_t index, const uint8_t **out_data, size_t *out_bytes,
+                tbus_error_t *err)
+{
+    bridge_topic_t *t = &b->topics[index];
+    int code = t->stream ? 0 : open_topic(t, err);
+    if (code < 0)
+        return code;
+    if (stream_seq(t) != t->next_seq)
+        return GATEWAY_STREAM_LOST;
+    int outcome = gateway_stream_peek(t->stream, out_data, out_bytes, err);
+    t->drained = outcome == GATEWAY_STREAM_NOTHING;
+    if (t->drained && b->ending && is_read(t))
+        return GATEWAY_STREAM_ENDED;
+    return outcome;
+}
+
+/* Put what `look` has found. 0: it is nothing, or has to wait; else 1. */
+static int put_next(bridge_t *b, uint32_t index, int outcome, const uint8_t *data, size_t bytes)
+{
+    bridge_topic_t *t = &b->topics[index];
+    if (outcome == GATEWAY_STREAM_LOST) {
+        uint64_t lost = stream_seq(t) - t->next_seq;
+        uint64_t most = bridge_flight_mark_max(&b->flight, index, t->next_seq);
+        if (most == 0)
+            return 0;
+        (void)put_lost(b, index, lost < most ? lost : most);
+        return 1;
+    }
+    if (!bridge_flight_has_room(&b->flight, index, bytes))
+        return 0;
+    if (outcome == GATEWAY_STREAM_ENDED)
+        (void)put_end(b, index);
+    else
+        (void)put_message(b, index, data, bytes);
+    return 1;
+}
+
 /* Up to a burst of one topic. How many went out; negative: it cannot be read. */
 static int publish_topic(bridge_t *b, uint32_t index, tbus_error_t *err)
 {
-    bridge_topic_t *t = &b->topics[index];
-    int code = t->stream || t->end_sent ? 0 : open_topic(t, err);
+    const bridge_topic_t *t = &b->topics[index];
     int count = 0;
-    while (code == 0 && count < (int)BURST && b->connected && !t->end_sent &&
+    while (count < (int)BURST && b->connected && !t->end_sent &&
            bridge_flight_has_room(&b->flight, index, 0)) {
-        const uint8_t *data;
-        size_t bytes;
-        int outcome = gateway_stream_peek(t->stream, &data, &bytes, err);
-        t->drained = outcome == GATEWAY_STREAM_NOTHING;
-        if (outcome == GATEWAY_STREAM_MESSAGE) {
-            if (!bridge_flight_has_room(&b->flight, index, bytes))
-                break;
-            (void)put_message(b, index, data, bytes);
-        } else if (outcome == GATEWAY_STREAM_LOST) {
-            (void)put_lost(b, index);
-        } else if (outcome == GATEWAY_STREAM_ENDED ||
-                   (outcome == GATEWAY_STREAM_NOTHING && b->ending && is_read(t))) {
-            (void)put_end(b, index);
-        } else if (outcome != GATEWAY_STREAM_BUSY) {
-            code = outcome;
+        const uint8_t *data = NULL;
+        size_t bytes = 0;
+        int outcome = look(b, index, &data, &bytes, err);
+        if (outcome < 0)
+            return outcome;
+        if (outcome == GATEWAY_STREAM_NOTHING)
             break;
-        }
+        if (outcome != GATEWAY_STREAM_BUSY && put_next(b, index, outcome, data, bytes) == 0)
+            return count;
         count++;
     }
-    return code < 0 ? code : count;
+    if (t->end_sent || t->drained)
+        bridge_flight_dry(&b->flight, index);
+    return count;
+}
+
+/* Has another topic something to be published? */
+static int others_wait(bridge_t *b, uint32_t index, uint32_t *out_failed, tbus_error_t *err)
+{
+    for (uint32_t i = 0; i < b->options.topics_count; i++) {
+        const uint8_t *data;
+        size_t bytes;
+        int outcome = i == index || b->topics[i].end_sent ? 0 : look(b, i, &data, &bytes, err);
+        *out_failed = i;
+        if (outcome < 0)
+            return outcome;
+        if (outcome != GATEWAY_STREAM_NOTHING && outcome != GATEWAY_STREAM_BUSY)
+            return 1;
+    }
+    return 0;
 }
 
 /* A topic could not be read. */
@@ -594,18 +663,51 @@ static int bear_error(bridge_t *b, const bridge_topic_t *t, int code, const tbus
                            why->text);
 }
 
+/* Messages of one topic are in flight: more of it, until others have waited long enough. */
+static int go_on_turn(bridge_t *b, uint32_t *out_failed, tbus_error_t *err)
+{
+    uint32_t index = *out_failed = b->turn_topic;
+    int count = b->yielding ? 0 : publish_topic(b, index, err);
+    if (count < 0 || b->yielding)
+        return count;
+    b->turn_count += (uint32_t)count;
+    if (b->options.topics_count > 1 && (b->topics[index].drained || b->turn_count >= TURN)) {
+        int waits = others_wait(b, index, out_failed, err);
+        if (waits < 0)
+            return waits;
+        b->yielding = waits > 0;
+    }
+    return count;
+}
+
+/* Nothing is in flight: the next topic that has something. */
+static int begin_turn(bridge_t *b, uint32_t *out_failed, tbus_error_t *err)
+{
+    uint32_t topics = b->options.topics_count, last = b->turn_topic;
+    int done = 0;
+    for (uint32_t i = 1; i <= topics && bridge_flight_count(&b->flight) == 0; i++) {
+        uint32_t index = *out_failed = (last + i) % topics;
+        int count = publish_topic(b, index, err);
+        if (count < 0)
+            return count;
+        done += count;
+        b->turn_topic = index;
+        b->turn_count = (uint32_t)count;
+        b->yielding = false;
+    }
+    return done;
+}
+
 static int publish(bridge_t *b, tbus_error_t *err)
 {
-    int done = 0;
+    tbus_error_t why = {0};
+    uint32_t failed = 0;
     if (serving_waits(&b->patience, b->now_ns))
         return 0;
-    for (uint32_t i = 0; i < b->options.topics_count; i++) {
-        tbus_error_t why = {0};
-        int count = publish_topic(b, i, &why);
-        if (count < 0)
-            return bear_error(b, &b->topics[i], count, &why, err);
-        done += count;
-    }
+    int done = bridge_flight_count(&b->flight) > 0 ? go_on_turn(b, &failed, &why)
+                                                   : begin_turn(b, &failed, &why);
+    if (done < 0)
+        return bear_error(b, &b->topics[failed], done, &why, err);
     serving_goes_on(&b->patience);
     if (done)
         b->live_ns = b->now_ns;
@@ -675,10 +777,23 @@ static int turn(bridge_t *b, tbus_error_t *err)
     return done;
 }
 
+/* What it had when it was asked last was long ago. Where it cannot be asked now, that stays. */
+static void count_stream(bridge_t *b)
+{
+    nats_stream_last_t stream;
+    b->counted = true;
+    if (nats_publisher_ask(b->publisher, b->options.topics, 0, &stream, NULL, NULL) < 0)
+        return;
+    b->stream_bytes = stream.bytes;
+    b->stream_messages = stream.messages;
+}
+
 int bridge_turn(bridge_t *b, tbus_error_t *err)
 {
     b->now_ns = tbus_clock_ns();
     int done = turn(b, err);
+    if (done >= 0 && !b->counted && bridge_is_complete(b))
+        count_stream(b);
     if (done < 0 || b->now_ns - b->shown_ns >= SHOW_NS)
         show(b);
     return done;

@@ -10,6 +10,7 @@ void bridge_flight_init(bridge_flight_t *f, const bridge_flight_options_t *optio
     f->options = *options;
     f->messages = messages;
     f->first = f->next = 1;
+    f->last_topic = f->owed_topic = BRIDGE_NO_TOPIC;
 }
 
 static bridge_message_t *at(const bridge_flight_t *f, uint64_t ticket)
@@ -49,14 +50,41 @@ bool bridge_flight_should_ask(const bridge_flight_t *f, uint64_t now_ns)
     return f->state == BRIDGE_ASKING && now_ns >= f->ask_ns;
 }
 
-void bridge_flight_asked(bridge_flight_t *f, uint64_t last_sequence,
-                         const uint64_t *topic_sequences, uint32_t count)
+static bool is_fenced(bridge_flight_t *f, uint64_t now_ns)
+{
+    if (f->foreign == 0 || now_ns - f->foreign_since_ns > f->options.foreign_ns) {
+        f->foreign = 0;
+        f->foreign_since_ns = now_ns;
+    }
+    return ++f->foreign > f->options.foreign_max;
+}
+
+/* Of what is in flight, how much may be in the stream? */
+static uint64_t perhaps_arrived(const bridge_flight_t *f)
+{
+    uint64_t count = 0;
+    for (uint64_t ticket = f->first; ticket != f->next; ticket++)
+        count += !at(f, ticket)->answered || at(f, ticket)->acked;
+    return count;
+}
+
+/* With replicas: what a connection before this one may still bring is of the topic of the stream's
+ * last message, or the one message behind it. */
+static void owe(bridge_flight_t *f)
+{
+    f->settled = false;
+    f->owed_topic = f->replicated ? f->last_topic : BRIDGE_NO_TOPIC;
+    f->owed_seq = f->last_seq + f->options.sent_max;
+}
+
+void bridge_flight_asked(bridge_flight_t *f, const bridge_stream_end_t *end, uint64_t now_ns)
 {
     /* Of what is in flight, that many may be in the stream: the rest is sent again. Should another
      * bridge have put them there it is the same, since they are the same messages. */
-    uint64_t grown = last_sequence > f->last_sequence ? last_sequence - f->last_sequence : 0;
+    uint64_t grown = end->sequence > f->last_sequence ? end->sequence - f->last_sequence : 0;
     uint64_t uncertain = bridge_flight_count(f);
     uint64_t arrived = grown < uncertain ? grown : uncertain;
+    bool foreign = f->accused && grown > perhaps_arrived(f);
     f->resent += uncertain - arrived;
     f->acknowledged += arrived;
     if (arrived)
@@ -64,12 +92,18 @@ void bridge_flight_asked(bridge_flight_t *f, uint64_t last_sequence,
     f->first = f->next;
     f->answered = 0;
     f->bytes = 0;
-    memset(f->topic_counts, 0, sizeof f->topic_counts);
-    memcpy(f->topic_sequences, topic_sequences, count * sizeof *topic_sequences);
-    f->last_sequence = last_sequence;
-    f->state = BRIDGE_PUBLISHING;
+    /* A last message that limits have removed since is still the one that we know. */
+    if (end->topic != BRIDGE_NO_TOPIC || end->sequence != f->last_sequence) {
+        f->last_topic = end->topic;
+        f->last_seq = end->seq;
+    }
+    f->last_sequence = end->sequence;
+    f->replicated = end->replicated;
+    owe(f);
+    f->accused = false;
     f->trouble = BRIDGE_ACKED;
     f->asked++;
+    f->state = foreign && is_fenced(f, now_ns) ? BRIDGE_FENCED : BRIDGE_PUBLISHING;
 }
 
 void bridge_flight_not_asked(bridge_flight_t *f, uint64_t now_ns)
@@ -85,9 +119,26 @@ bool bridge_flight_has_room(const bridge_flight_t *f, uint32_t topic, uint64_t b
     if (f->state != BRIDGE_PUBLISHING)
         return false;
     if (count == 0)
-        return true;
-    return count < f->options.capacity && f->bytes + bytes <= f->options.bytes_max &&
-           (f->topic_counts[topic] == 0 || at(f, f->next - 1)->topic == topic);
+        return f->owed_topic == BRIDGE_NO_TOPIC || f->owed_topic == topic;
+    return at(f, f->next - 1)->topic == topic && (!f->replicated || f->settled) &&
+           count < f->options.capacity && f->bytes + bytes <= f->options.bytes_max;
+}
+
+uint64_t bridge_flight_mark_max(const bridge_flight_t *f, uint32_t topic, uint64_t seq)
+{
+    if (!f->replicated)
+        return UINT64_MAX;
+    if (f->owed_topic == topic && seq <= f->owed_seq)
+        return 1;
+    return bridge_flight_count(f) == 0 ? UINT64_MAX : 0;
+}
+
+/* What a connection before this one had read is in flight now, or in the stream, and no other topic
+ * has its turn before all of it is there. */
+void bridge_flight_dry(bridge_flight_t *f, uint32_t topic)
+{
+    if (f->owed_topic == topic)
+        f->owed_topic = BRIDGE_NO_TOPIC;
 }
 
 uint64_t bridge_flight_put(bridge_flight_t *f, const bridge_message_t *message,
@@ -97,14 +148,13 @@ uint64_t bridge_flight_put(bridge_flight_t *f, const bridge_message_t *message,
     bridge_fence_t fence = {.last_sequence = f->last_sequence + count};
     if (count) { /* else all of the stream is known for certain */
         const bridge_message_t *before = at(f, f->next - 1);
-        fence.names_message = before->topic == message->topic;
-        fence.names_topic = !fence.names_message;
+        fence.names_message = !f->replicated;
         fence.last_seq = before->seq;
         fence.last_end = before->end;
-        fence.topic_sequence = f->topic_sequences[message->topic];
+    } else if (message->topic != f->last_topic || message->lost > 1) {
+        f->settled = false; /* it travels alone */
     }
     *out_fence = fence;
-    f->topic_counts[message->topic]++;
     *at(f, f->next) = *message;
     at(f, f->next)->answered = at(f, f->next)->acked = false;
     f->bytes += message->bytes;
@@ -120,22 +170,17 @@ static void advance(bridge_flight_t *f, bridge_arrived_t *arrived, void *context
         const bridge_message_t *message = at(f, f->first);
         f->answered--;
         f->bytes -= message->bytes;
-        f->topic_sequences[message->topic] = ++f->last_sequence;
-        f->topic_counts[message->topic]--;
+        f->last_sequence++;
+        f->last_topic = message->topic;
+        f->last_seq = message->seq;
+        f->settled = true;
+        if (f->owed_topic == message->topic && message->seq >= f->owed_seq)
+            f->owed_topic = BRIDGE_NO_TOPIC;
         f->acknowledged++;
         f->failures = 0;
         if (arrived)
             arrived(context, message);
     }
-}
-
-static bool is_fenced(bridge_flight_t *f, uint64_t now_ns)
-{
-    if (f->foreign == 0 || now_ns - f->foreign_since_ns > f->options.foreign_ns) {
-        f->foreign = 0;
-        f->foreign_since_ns = now_ns;
-    }
-    return ++f->foreign > f->options.foreign_max;
 }
 
 /* Those behind the first that is refused are so because of it, and tell nothing more. */
@@ -147,8 +192,7 @@ static void refuse(bridge_flight_t *f, enum bridge_answer answer, uint64_t now_n
     f->trouble = answer;
     f->state = BRIDGE_DRAINING;
     f->drain_until_ns = now_ns + f->options.drain_ns;
-    if (answer == BRIDGE_REFUSED && is_fenced(f, now_ns))
-        f->state = BRIDGE_FENCED;
+    f->accused = answer == BRIDGE_REFUSED;
 }
 
 void bridge_flight_answer(bridge_flight_t *f, uint64_t ticket, enum bridge_answer answer,

@@ -17,10 +17,8 @@
  *       Nats-Msg-Id                    SESSION.TOPIC.SEQ, TOPIC escaped as in subjects
  *       Nats-Expected-Last-Sequence    the sequence, in the stream, of the message before this one;
  *                                      for the server, which refuses any other: the fence, with
- *                                      one of the next two, or neither (feedsim/bridge/flight.h)
+ *                                      the next one, or without it (feedsim/bridge/flight.h)
  *       Nats-Expected-Last-Msg-Id      the id of that message
- *       Nats-Expected-Last-Subject-Sequence    the sequence, in the stream, of the last message of
- *                                      this subject; 0: there is none
  *       Tickbus-Sequence               the message's sequence on its topic, from the bus, decimal.
  *                                      They go up by one from message to message of a topic
  *       Tickbus-Type                   what the payload is:
@@ -59,15 +57,14 @@ extern "C" {
 
 #define NATS_LAYOUT 1u
 
-#define NATS_HEADER_ID             "Nats-Msg-Id"
-#define NATS_HEADER_LAST_SEQUENCE  "Nats-Expected-Last-Sequence"
-#define NATS_HEADER_LAST_ID        "Nats-Expected-Last-Msg-Id"
-#define NATS_HEADER_TOPIC_SEQUENCE "Nats-Expected-Last-Subject-Sequence"
-#define NATS_HEADER_SEQUENCE       "Tickbus-Sequence"
-#define NATS_HEADER_TYPE           "Tickbus-Type"
-#define NATS_HEADER_TIME           "Tickbus-Time"
-#define NATS_HEADER_WARM_UP        "Tickbus-Warm-Up"
-#define NATS_HEADER_LOST           "Tickbus-Lost"
+#define NATS_HEADER_ID            "Nats-Msg-Id"
+#define NATS_HEADER_LAST_SEQUENCE "Nats-Expected-Last-Sequence"
+#define NATS_HEADER_LAST_ID       "Nats-Expected-Last-Msg-Id"
+#define NATS_HEADER_SEQUENCE      "Tickbus-Sequence"
+#define NATS_HEADER_TYPE          "Tickbus-Type"
+#define NATS_HEADER_TIME          "Tickbus-Time"
+#define NATS_HEADER_WARM_UP       "Tickbus-Warm-Up"
+#define NATS_HEADER_LOST          "Tickbus-Lost"
 
 #define NATS_TYPE_VOID "void"
 #define NATS_TYPE_LOST "lost"

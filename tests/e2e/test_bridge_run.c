@@ -267,6 +267,7 @@ static void topics_arrive_once_and_in_order_and_md_byte_for_byte(void **state)
                                                          published(summary, "bbo") +
                                                          published(summary, "reports") + 3);
     assert_int_equal(total(summary, "resent"), 0);
+    assert_int_equal(number(summary, "bridge", "stream_messages"), total(summary, "acknowledged"));
     json_decref(summary);
 }
 
@@ -323,6 +324,25 @@ static void a_full_stream_takes_the_rest_once_there_is_room(void **state)
     json_decref(status);
     lift_limit(f->bus);
     json_decref(assert_ended_whole(f));
+}
+
+/* Of bbo and reports nothing is left whenever md has published 50 messages more. */
+static void limits_that_remove_a_topics_last_message_are_no_other_bridge(void **state)
+{
+    fixture_t *f = *state;
+    launch(f, "--feed", feed(5000), "--pace", "10000/s", "--wait", "park", "--bridge", server.url,
+           "--bridge-topics", "md,bbo,reports", "--json", "--set", "bridge.max_messages=50",
+           "--set", "bridge.discard=old", NULL);
+    assert_ended_with(f, 0);
+    json_t *summary = final_object(f);
+    assert_int_equal(total(summary, "refusals"), 0);
+    assert_int_equal(total(summary, "resent"), 0);
+    assert_int_equal(number(summary, "bridge", "lag_messages"), 0);
+    assert_int_equal(number(summary, "bridge", "stream_messages"), 50);
+    assert_int_equal(number(summary, "bridge", "stream_sequence"),
+                     published(summary, "md") + published(summary, "bbo") +
+                         published(summary, "reports") + 3);
+    json_decref(summary);
 }
 
 static void
@@ -469,6 +489,7 @@ int main(void)
         TEST(a_server_that_is_killed_and_started_again_has_all_of_it),
         TEST(a_paused_server_holds_nobody_up_and_has_all_of_it_later),
         TEST(a_full_stream_takes_the_rest_once_there_is_room),
+        TEST(limits_that_remove_a_topics_last_message_are_no_other_bridge),
         TEST(a_bridge_that_is_killed_at_the_end_of_the_run_gives_out_the_rest_all_the_same),
         TEST(what_is_not_acknowledged_in_time_is_an_error_of_the_run),
         TEST(without_a_journal_the_stream_says_what_was_lost),

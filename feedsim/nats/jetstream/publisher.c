@@ -37,7 +37,6 @@ struct nats_publisher {
     uint32_t capacity;
     uint32_t head, tail;       /* taken, and put, ever */
     tbus_atomic_u32_t overrun; /* more answers than messages: the connection is no good */
-    int64_t replicas;          /* of the stream */
 };
 
 /* --- made --- */
@@ -213,8 +212,6 @@ static int look_up(nats_publisher_t *p, const char *name, tbus_error_t *err)
         return -TBUS_ENOTFOUND;
     int code = s == NATS_OK ? judge(p, info, name, err)
                             : fail_js(s, js_code, "cannot look for", name, err);
-    if (code == 0)
-        p->replicas = info->Config->Replicas;
     jsStreamInfo_Destroy(info);
     return code;
 }
@@ -439,6 +436,7 @@ int nats_publisher_ask(nats_publisher_t *p, const char *const *topics, uint32_t 
     nats_stream_last_t stream = {.sequence = info->State.LastSeq,
                                  .messages = info->State.Msgs,
                                  .bytes = info->State.Bytes,
+                                 .replicated = info->Config->Replicas > 1,
                                  .removed = info->State.FirstSeq > 1};
     jsStreamInfo_Destroy(info);
     for (uint32_t i = 0; i < count; i++) {
@@ -475,11 +473,7 @@ static natsStatus set_headers(const nats_publisher_t *p, natsMsg *msg, const nat
     natsStatus s = natsMsgHeader_Set(msg, NATS_HEADER_ID, id);
     if (s == NATS_OK)
         s = set_number(msg, NATS_HEADER_LAST_SEQUENCE, m->last_sequence);
-    if (s == NATS_OK && m->names_topic)
-        s = set_number(msg, NATS_HEADER_TOPIC_SEQUENCE, m->topic_sequence);
-    /* nats-server 2.9 holds this against what each replica has in memory, and one that was started
-     * again has nothing there: it would store no message any more, and nobody would be told. */
-    if (s == NATS_OK && m->names_message && p->replicas < 2) {
+    if (s == NATS_OK && m->names_message) {
         (void)nats_id(p->wish.session, m->topic, m->last_seq, m->last_end, id); /* as above */
         s = natsMsgHeader_Set(msg, NATS_HEADER_LAST_ID, id);
     }

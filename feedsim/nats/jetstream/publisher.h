@@ -53,8 +53,6 @@ typedef struct nats_outgoing {
     bool names_message;     /* and its id: of the same topic, with this sequence on it */
     bool last_end;
     uint64_t last_seq;
-    bool names_topic; /* and where in the stream the last message of this topic is */
-    uint64_t topic_sequence;
     uint64_t seq;     /* on its topic */
     uint64_t time_ns; /* since 1970; 0: none */
     uint64_t lost;    /* with NATS_TYPE_LOST */
@@ -82,7 +80,8 @@ typedef struct nats_stream_last {
     uint64_t sequence; /* of the last message; 0: there never was one */
     uint64_t messages;
     uint64_t bytes;
-    bool removed; /* it has lost some at its front, to its limits */
+    bool removed;    /* it has lost some at its front, to its limits */
+    bool replicated; /* it is kept by several servers */
 } nats_stream_last_t;
 
 typedef struct nats_publisher nats_publisher_t;
