@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "feedsim/nats/layout.h"
+
 /* What stands behind "key": and spaces; NULL: there is none. A key inside of a text is taken for
  * one as well: texts of the server quote numbers and no JSON. */
 static const char *value(const char *json, const char *end, const char *key)
@@ -42,19 +44,28 @@ static void text(const char *json, const char *end, const char *key, char *out, 
     out[used] = 0;
 }
 
+/* False: there is one, but it cannot be read. *out_code 0: there is none. */
+static bool error_of(const char *json, const char *end, uint32_t *out_code, char *text_out,
+                     size_t room)
+{
+    uint64_t code = 0;
+    *out_code = 0;
+    if (!value(json, end, "\"error\""))
+        return true;
+    if (!number(json, end, "\"err_code\"", &code) || code == 0 || code > UINT32_MAX)
+        return false;
+    *out_code = (uint32_t)code;
+    text(json, end, "\"description\"", text_out, room);
+    return true;
+}
+
 bool nats_answer_read(const char *json, size_t bytes, nats_answer_t *out_answer)
 {
     nats_answer_t a = {0};
     const char *end = json + bytes;
-    uint64_t code = 0;
-    if (bytes < 2 || json[0] != '{')
+    if (bytes < 2 || json[0] != '{' || !error_of(json, end, &a.error_code, a.text, sizeof a.text))
         return false;
-    if (value(json, end, "\"error\"")) {
-        if (!number(json, end, "\"err_code\"", &code) || code == 0 || code > UINT32_MAX)
-            return false;
-        a.error_code = (uint32_t)code;
-        text(json, end, "\"description\"", a.text, sizeof a.text);
-    } else {
+    if (a.error_code == 0) {
         if (!number(json, end, "\"seq\"", &a.sequence) || a.sequence == 0)
             return false;
         const char *duplicate = value(json, end, "\"duplicate\"");
@@ -62,5 +73,21 @@ bool nats_answer_read(const char *json, size_t bytes, nats_answer_t *out_answer)
         a.stored = true;
     }
     *out_answer = a;
+    return true;
+}
+
+bool nats_made_read(const char *json, size_t bytes, nats_made_t *out_made)
+{
+    nats_made_t made = {0};
+    const char *end = json + bytes;
+    if (bytes < 2 || json[0] != '{' || json[bytes - 1] != '}' ||
+        !error_of(json, end, &made.error_code, made.text, sizeof made.text))
+        return false;
+    if (made.error_code == 0) {
+        text(json, end, "\"name\"", made.name, sizeof made.name);
+        if (!nats_stream_check(made.name))
+            return false;
+    }
+    *out_made = made;
     return true;
 }

@@ -41,6 +41,16 @@ typedef struct nats_answer {
 /* False: it is no such answer. */
 bool nats_answer_read(const char *json, size_t bytes, nats_answer_t *out_answer);
 
+/* What JetStream answers when a consumer is to be made:
+ *    {"stream_name":"lab","name":"kZ3xSgVd", ...}, or an error as above */
+typedef struct nats_made {
+    uint32_t error_code; /* 0: it is made */
+    char name[64];       /* a token of a subject */
+    char text[96];       /* of the error */
+} nats_made_t;
+/* False: it is no such answer. */
+bool nats_made_read(const char *json, size_t bytes, nats_made_t *out_made);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,8 @@
  *               session of that name, or what bridge.stream says. One stream holds one session, and
  *               is written by one bridge at a time. Its description says so:
  *                   "tickbus layout=1 session=SESSION bus=BUS"
+ *               A bridge makes it with allow_direct, so that its messages can be read from any
+ *               replica without a consumer ($JS.API.DIRECT.GET).
  *    subject    tickbus.NAME.TOPIC, or tickbus.NAME.TOPIC.SYMBOL. Readers take both; a bridge of
  *               this version writes the first. NAME is that of the stream, as it is. In the others,
  *               bytes outside A-Z a-z 0-9 _ - are written %XX, in capital digits: "BRK.B" is

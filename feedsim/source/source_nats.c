@@ -19,7 +19,7 @@
 #include "feedsim/timeline.h"
 
 #define COUNT_TURN 256u /* messages between two looks at the counts */
-#define NATS_SHOWN 6u
+#define NATS_SHOWN 7u
 
 typedef struct source_nats {
     feed_source_t base;
@@ -72,6 +72,12 @@ static int fail(source_nats_t *s, const nats_item_t *item)
     return tbus_fail(&s->base.error, -(int)item->last, "%s", (const char *)nats_item_payload(item));
 }
 
+static void look_at_counts(source_nats_t *s)
+{
+    s->turn = 0;
+    nats_tail_counts(s->tail, &s->counts);
+}
+
 static int put(source_nats_t *s, const nats_item_t *item, tick_t *buffer, size_t *out_bytes)
 {
     switch (item->kind) {
@@ -81,17 +87,12 @@ static int put(source_nats_t *s, const nats_item_t *item, tick_t *buffer, size_t
         return put_lost(s, item, buffer, out_bytes);
     case NATS_ITEM_END:
         s->ended = true;
+        look_at_counts(s);
         feed_source_tell_malformed(&s->base, s->base.note.text, sizeof s->base.note.text);
         return FEED_SOURCE_END;
     default:
         return fail(s, item);
     }
-}
-
-static void look_at_counts(source_nats_t *s)
-{
-    s->turn = 0;
-    nats_tail_counts(s->tail, &s->counts);
 }
 
 static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
@@ -137,7 +138,8 @@ static void name_counters(source_nats_t *s)
     const feed_source_counter_t rows[NATS_SHOWN] = {
         {"nats.connected", "flag", &c->connected}, {"nats.reconnects", "times", &c->reconnects},
         {"nats.rereads", "times", &c->rereads},    {"nats.pending", "messages", &c->pending},
-        {"nats.repeated", "messages", &c->passed}, feed_source_malformed_counter(&s->base)};
+        {"nats.repeated", "messages", &c->passed}, {"nats.direct", "messages", &c->direct},
+        feed_source_malformed_counter(&s->base)};
     memcpy(s->rows, rows, sizeof rows);
 }
 

@@ -214,7 +214,7 @@ bool nats_wire_make_stream(nats_wire_t *w, const char *stream, const char *sessi
     snprintf(subject, sizeof subject, "$JS.API.STREAM.CREATE.%s", stream);
     snprintf(json, sizeof json,
              "{\"name\":\"%s\",\"description\":\"%s\",\"subjects\":[\"%s\"],"
-             "\"retention\":\"limits\",\"storage\":\"file\"%s}",
+             "\"retention\":\"limits\",\"storage\":\"file\",\"allow_direct\":true%s}",
              stream, text, all, more);
     return strstr(nats_wire_request(w, subject, json), "\"error\"") == NULL;
 }

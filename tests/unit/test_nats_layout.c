@@ -208,6 +208,49 @@ static void servers_are_named_with_a_host_and_without_a_password(void **state)
 
 /* --- answers --- */
 
+static bool read_made(const char *json, nats_made_t *out)
+{
+    return nats_made_read(json, strlen(json), out);
+}
+
+static void an_answer_names_the_consumer_that_was_made_or_says_why_it_was_not(void **state)
+{
+    static const char whole[] = "{\"type\":\"io.nats.jetstream.api.v1.consumer_create_response\","
+                                "\"stream_name\":\"lab\",\"name\":\"kZ3xSgVd\",\"num_pending\":0}";
+    static const char *const wrong[] = {
+        "",
+        "{",
+        "{}",
+        "[]",
+        "{\"name\":7}",
+        "{\"name\":\"\"}",
+        "{\"name\":\"a.b\"}",
+        "{\"name\":\"*\"}",
+        "{\"name\":\"a b\"}",
+        "{\"stream_name\":\"lab\"}",
+        "{\"error\":{\"code\":400,\"description\":\"no code of its own\"}}",
+        "{\"error\":{\"err_code\":99999999999}}",
+        "{\"name\":\"kZ3xSgVd\""};
+    nats_made_t made;
+    (void)state;
+    assert_true(read_made(whole, &made));
+    assert_string_equal(made.name, "kZ3xSgVd");
+    assert_int_equal(made.error_code, 0);
+    assert_true(read_made("{\"error\":{\"code\":400,\"err_code\":10026,\"description\":"
+                          "\"maximum consumers limit reached\"}}",
+                          &made));
+    assert_int_equal(made.error_code, 10026);
+    assert_string_equal(made.text, "maximum consumers limit reached");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(read_made(wrong[i], &made));
+    for (size_t bytes = 0; bytes < sizeof whole - 1; bytes++) {
+        char *cut = malloc(bytes + 1); /* read beyond it: a sanitizer sees that */
+        memcpy(cut, whole, bytes);
+        assert_false(nats_made_read(cut, bytes, &made));
+        free(cut);
+    }
+}
+
 static bool read_answer(const char *json, nats_answer_t *out)
 {
     return nats_answer_read(json, strlen(json), out);
@@ -316,6 +359,7 @@ int main(void)
         cmocka_unit_test(ids_name_session_topic_and_sequence_and_come_back),
         cmocka_unit_test(a_stream_says_whose_it_is_in_its_description),
         cmocka_unit_test(servers_are_named_with_a_host_and_without_a_password),
+        cmocka_unit_test(an_answer_names_the_consumer_that_was_made_or_says_why_it_was_not),
         cmocka_unit_test(an_answer_says_where_a_message_is_or_why_it_is_not_there),
         cmocka_unit_test(what_is_no_answer_is_refused_however_it_is_cut),
         cmocka_unit_test(credentials_come_from_a_file_in_three_forms),

@@ -30,6 +30,7 @@ void lines_shown_add(json_t *feed, const tbus_bus_t *bus)
     json_object_set_new(feed, "lines", lines);
     json_object_set_new(feed, "requests", below_or_null(bus, "feed.requests."));
     json_object_set_new(feed, "received", below_or_null(bus, "feed.received."));
+    json_object_set_new(feed, "nats", below_or_null(bus, "feed.nats."));
     json_object_set_new(feed, "faults", counted_below(bus, COUNTED_EVERYBODY, "feed.fault."));
 }
 

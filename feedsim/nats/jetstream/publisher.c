@@ -243,6 +243,7 @@ static int make(nats_publisher_t *p, const char *name, tbus_error_t *err)
     c.Storage = p->wish.in_memory ? js_MemoryStorage : js_FileStorage;
     c.Replicas = p->wish.replicas;
     c.Duplicates = (int64_t)p->wish.duplicates_ns;
+    c.AllowDirect = true; /* readers go on by it while a cluster elects (direct.h) */
     if (c.MaxAge && c.Duplicates > c.MaxAge)
         c.Duplicates = c.MaxAge; /* the server refuses more */
     natsStatus s = js_AddStream(NULL, p->js, &c, &o, &js_code);

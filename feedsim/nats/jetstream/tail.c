@@ -14,6 +14,7 @@
 #include <tickbus/clock.h>
 
 #include "feedsim/nats/jetstream/binding.h"
+#include "feedsim/nats/jetstream/seek.h"
 
 #define MS           UINT64_C(1000000)
 #define WAIT_MS      50        /* for a message, between two looks at whether we are to end */
@@ -44,7 +45,7 @@ struct nats_tail {
     uint64_t hole_seq;   /* read again for what is missing here; 0: nowhere */
     uint64_t heard_ns;   /* of NATS */
     /* for who watches */
-    tbus_atomic_u64_t connected, reconnects, rereads, pending, passed;
+    tbus_atomic_u64_t connected, reconnects, rereads, pending, passed, direct;
 };
 
 /* ---- options, with texts of our own ---- */
@@ -150,12 +151,12 @@ static enum step take_hole(nats_tail_t *t, const nats_followed_t *hole)
     return hand_over_lost(t, hole->seq, hole->last) ? STEP_ON : STEP_ENDED;
 }
 
-static enum step take(nats_tail_t *t, natsMsg *msg, const nats_place_t *place)
+static enum step take(nats_tail_t *t, const nats_coming_t *coming)
 {
     nats_arrival_t arrival;
     nats_followed_t followed;
     tbus_error_t why = {0};
-    nats_binding_read(msg, &arrival);
+    nats_binding_read(coming->msg, coming->subject, &arrival);
     for (;;) {
         int outcome = nats_follow_take(&t->follow, &arrival, &followed, &why);
         enum step step = STEP_ENDED;
@@ -164,13 +165,14 @@ static enum step take(nats_tail_t *t, natsMsg *msg, const nats_place_t *place)
         else if (outcome == NATS_FOLLOW_HOLE)
             step = take_hole(t, &followed);
         else
-            step = hand_over_followed(t, outcome, &followed, msg);
+            step = hand_over_followed(t, outcome, &followed, coming->msg);
         if (outcome == NATS_FOLLOW_HOLE && step == STEP_ON)
             continue; /* the message behind the hole */
         if (step == STEP_ON) {
-            t->stream_seq = place->stream_seq;
+            t->stream_seq = coming->stream_seq;
+            tbus_add_own_u64(&t->direct, coming->direct);
             tbus_store_relaxed_u64(&t->passed, t->follow.passed);
-            tbus_store_relaxed_u64(&t->pending, place->pending);
+            tbus_store_relaxed_u64(&t->pending, coming->pending);
         }
         return step;
     }
@@ -191,11 +193,11 @@ static int seq_of(nats_binding_t *b, uint64_t *out_seq, tbus_error_t *err)
         return 0;
     }
     if (options->from == NATS_TAIL_FIRST)
-        code = nats_binding_find_seq(b, 0, &found, err);
+        code = nats_seek_seq(b, 0, &found, err);
     else if (options->from == NATS_TAIL_TIME)
-        code = nats_binding_find_time(b, options->from_ns, &found, err);
+        code = nats_seek_time(b, options->from_ns, &found, err);
     if (code == 0 && !found.there)
-        code = nats_binding_last(b, &last, err);
+        code = nats_seek_last(b, &last, err);
     if (code == 0)
         *out_seq = found.there ? found.first : last + 1;
     return code;
@@ -207,7 +209,7 @@ static int place_first(nats_tail_t *t, tbus_error_t *err)
     uint64_t seq, stream_seq;
     int code = seq_of(&t->binding, &seq, err);
     if (code == 0)
-        code = nats_binding_locate(&t->binding, seq, &stream_seq, err);
+        code = nats_seek_locate(&t->binding, seq, &stream_seq, err);
     if (code == 0) {
         t->follow.next = seq;
         t->stream_seq = stream_seq - 1;
@@ -313,18 +315,19 @@ static bool bind_anew(nats_tail_t *t)
 static enum step follow(nats_tail_t *t)
 {
     while (!stops(t)) {
-        natsMsg *msg = NULL;
-        nats_place_t place;
-        enum nats_binding_outcome outcome = nats_binding_next(&t->binding, WAIT_MS, &msg, &place);
+        nats_coming_t coming;
+        enum nats_binding_outcome outcome = nats_binding_next(&t->binding, WAIT_MS, &coming);
         t->heard_ns = t->binding.heard_ns;
-        if (outcome == NATS_BINDING_NOTHING)
+        if (outcome == NATS_BINDING_SILENT)
+            tbus_add_own_u64(&t->reconnects, 1);
+        if (outcome == NATS_BINDING_NOTHING || outcome == NATS_BINDING_SILENT)
             continue;
         if (outcome != NATS_BINDING_MESSAGE) {
             tbus_add_own_u64(outcome == NATS_BINDING_MISSED ? &t->rereads : &t->reconnects, 1);
             return STEP_ANEW;
         }
-        enum step step = take(t, msg, &place);
-        natsMsg_Destroy(msg);
+        enum step step = take(t, &coming);
+        natsMsg_Destroy(coming.msg);
         if (step != STEP_ON)
             return step;
     }
@@ -442,7 +445,8 @@ void nats_tail_counts(const nats_tail_t *t, nats_tail_counts_t *out_counts)
                                        .reconnects = tbus_load_relaxed_u64(&t->reconnects),
                                        .rereads = tbus_load_relaxed_u64(&t->rereads),
                                        .pending = tbus_load_relaxed_u64(&t->pending),
-                                       .passed = tbus_load_relaxed_u64(&t->passed)};
+                                       .passed = tbus_load_relaxed_u64(&t->passed),
+                                       .direct = tbus_load_relaxed_u64(&t->direct)};
 }
 
 static int first_seq(nats_binding_t *b, uint64_t *out_seq, tbus_error_t *err)
@@ -452,7 +456,7 @@ static int first_seq(nats_binding_t *b, uint64_t *out_seq, tbus_error_t *err)
     if (code == 0)
         code = seq_of(b, &seq, err);
     if (code == 0)
-        code = nats_binding_locate(b, seq, &stream_seq, err);
+        code = nats_seek_locate(b, seq, &stream_seq, err);
     if (code == 0)
         *out_seq = seq;
     return code;

@@ -2,14 +2,14 @@
 /* tail.h - one topic of a stream (feedsim/nats/layout.h) from a place on, history and then what
  * comes, in order and without a gap, handed over through a queue.
  *
- *    JetStream --pull requests, own consumer--> our thread --nats_handover--> who takes
+ *    JetStream --messages, binding.h--> our thread --nats_handover--> who takes
  *
- * The thread connects, looks whose stream it is, has the server make a consumer that acknowledges
- * nothing, and asks for so many messages at a time. As it asks only for what it has taken, the
- * library never keeps more than two requests' worth, and a reader that is slow leaves the rest with
- * the server. Whenever something is wrong (the connection is lost, nothing is heard, a message
- * does not follow the one before it) it begins anew behind the last message that it has taken: no
- * state of the server's but the stream itself is relied on.
+ * The thread connects, looks whose stream it is, finds the place (seek.h) and asks for so many
+ * messages at a time. As it asks only for what it has taken, the library never keeps more than two
+ * requests' worth, and a reader that is slow leaves the rest with the server. Whenever something is
+ * wrong (the connection is lost, nothing is heard, a message does not follow the one before it) it
+ * begins anew behind the last message that it has taken: no state of the server's but the stream
+ * itself is relied on.
  *
  * What is missing in the stream when it was read again is told as lost. A stream that is gone, or
  * belongs to another session, ends it.
@@ -58,10 +58,11 @@ typedef struct nats_tail_options {
 /* For who watches. */
 typedef struct nats_tail_counts {
     uint64_t connected;  /* 0, 1 */
-    uint64_t reconnects; /* the consumer was made anew after a loss */
+    uint64_t reconnects; /* the connection, or the consumer, was made anew after a loss */
     uint64_t rereads;    /* the same, because a message did not follow the one before it */
     uint64_t pending;    /* messages that the stream had behind the last one that has come */
     uint64_t passed;     /* came twice, and were left out */
+    uint64_t direct;     /* messages that were read from a replica, without a consumer */
 } nats_tail_counts_t;
 
 typedef struct nats_tail nats_tail_t;

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feedsim/nats/jetstream/direct.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <tickbus/clock.h>
+
+#define MS        UINT64_C(1000000)
+#define ANSWER_NS (500 * MS) /* an answer that has not come by then is asked for again */
+#define REST_NS   (5 * MS)   /* behind the newest message */
+
+static void drop(void *message)
+{
+    natsMsg_Destroy(message);
+}
+
+static natsStatus open_inbox(nats_direct_t *d)
+{
+    char subject[256];
+    natsInbox *name = NULL;
+    natsStatus status = natsInbox_Create(&name);
+    d->name = name;
+    if (status != NATS_OK)
+        return status;
+    snprintf(subject, sizeof subject, "%s.*", d->name);
+    status = natsConnection_SubscribeSync(&d->inbox, d->connection, subject);
+    /* What comes is bounded by what we ask for. */
+    return status == NATS_OK ? natsSubscription_SetPendingLimits(d->inbox, -1, -1) : status;
+}
+
+natsStatus nats_direct_begin(nats_direct_t *d, natsConnection *connection, const char *stream,
+                             const char *filter, uint64_t stream_seq)
+{
+    d->connection = connection;
+    d->moved_ns = d->heard_ns = tbus_clock_ns();
+    d->rest_ns = 0;
+    snprintf(d->subject, sizeof d->subject, "$JS.API.DIRECT.GET.%s", stream);
+    snprintf(d->filter, sizeof d->filter, "%s", filter);
+    if (d->window.drop)
+        nats_window_again(&d->window);
+    nats_window_begin(&d->window, stream_seq ? stream_seq : 1, drop);
+    return d->inbox ? NATS_OK : open_inbox(d);
+}
+
+void nats_direct_rest(nats_direct_t *d)
+{
+    nats_window_again(&d->window);
+}
+
+void nats_direct_close(nats_direct_t *d)
+{
+    if (d->window.drop)
+        nats_window_again(&d->window);
+    natsSubscription_Destroy(d->inbox);
+    natsInbox_Destroy(d->name);
+    *d = (nats_direct_t){0};
+}
+
+/* ---- asking ---- */
+
+static natsStatus ask_for(nats_direct_t *d, uint64_t position)
+{
+    char request[NATS_SUBJECT_MAX + 64], reply[256];
+    int bytes = snprintf(request, sizeof request, "{\"seq\":%" PRIu64 ",\"next_by_subj\":\"%s\"}",
+                         position, d->filter);
+    snprintf(reply, sizeof reply, "%s.%" PRIu64, d->name, position);
+    return natsConnection_PublishRequest(d->connection, d->subject, reply, request, bytes);
+}
+
+static bool ask(nats_direct_t *d)
+{
+    uint64_t position, now_ns = tbus_clock_ns();
+    if (now_ns < d->rest_ns)
+        return true;
+    while (nats_window_ask(&d->window, &position)) {
+        if (ask_for(d, position) != NATS_OK)
+            return false;
+        d->moved_ns = now_ns;
+    }
+    return true;
+}
+
+/* ---- answers ---- */
+
+/* The last value of a header that the server adds behind those of the message. */
+static const char *added(natsMsg *msg, const char *key)
+{
+    const char **values = NULL;
+    int count = 0;
+    if (natsMsgHeader_Values(msg, key, &values, &count) != NATS_OK || count < 1)
+        return NULL;
+    const char *last = values[count - 1];
+    free(values);
+    return last;
+}
+
+/* Nobody has a replica at hand; an answer to our request, then, but not one of the stream. */
+static bool unserved(natsMsg *msg)
+{
+    return natsMsg_IsNoResponders(msg);
+}
+
+/* Put an answer where it belongs. False: it is none. */
+static bool keep(nats_direct_t *d, natsMsg *msg)
+{
+    const char *subject = natsMsg_GetSubject(msg), *status = NULL;
+    const char *at = added(msg, JSSequence), *token = strrchr(subject, '.');
+    uint64_t position, stream_seq = 0;
+    bool known = token && nats_number_read(token + 1, &position);
+    if (known && at && nats_number_read(at, &stream_seq) && stream_seq > 0) {
+        d->heard_ns = d->moved_ns;
+        nats_window_put(&d->window, position, msg, stream_seq);
+        return true;
+    }
+    bool nothing = unserved(msg);
+    if (!nothing && natsMsgHeader_Get(msg, "Status", &status) == NATS_OK && status)
+        nothing = strcmp(status, "404") == 0;
+    if (nothing && !unserved(msg))
+        d->heard_ns = d->moved_ns;
+    natsMsg_Destroy(msg);
+    if (known && nothing)
+        nats_window_put(&d->window, position, NULL, 0);
+    return known && nothing;
+}
+
+static enum nats_direct_outcome take(nats_direct_t *d, natsMsg **out_msg, const char **out_subject,
+                                     uint64_t *out_stream_seq)
+{
+    void *message = NULL;
+    enum nats_window_outcome outcome = nats_window_take(&d->window, &message, out_stream_seq);
+    if (outcome == NATS_WINDOW_LATER)
+        return NATS_DIRECT_NOTHING;
+    if (outcome == NATS_WINDOW_NOTHING) {
+        d->rest_ns = tbus_clock_ns() + REST_NS;
+        return NATS_DIRECT_END;
+    }
+    const char *subject = message ? added(message, JSSubject) : NULL;
+    if (!subject) {
+        natsMsg_Destroy(message);
+        return NATS_DIRECT_BROKEN;
+    }
+    *out_msg = message;
+    *out_subject = subject;
+    return NATS_DIRECT_MESSAGE;
+}
+
+enum nats_direct_outcome nats_direct_next(nats_direct_t *d, int64_t wait_ms, natsMsg **out_msg,
+                                          const char **out_subject, uint64_t *out_stream_seq)
+{
+    for (;;) {
+        enum nats_direct_outcome outcome = take(d, out_msg, out_subject, out_stream_seq);
+        if (outcome != NATS_DIRECT_NOTHING)
+            return outcome;
+        if (!ask(d))
+            return NATS_DIRECT_BROKEN;
+        natsMsg *msg = NULL;
+        bool rests = d->rest_ns > tbus_clock_ns();
+        natsStatus status =
+            natsSubscription_NextMsg(&msg, d->inbox, rests ? (int64_t)(REST_NS / MS) : wait_ms);
+        if (status == NATS_TIMEOUT) {
+            if (tbus_clock_ns() - d->moved_ns > ANSWER_NS)
+                nats_window_again(&d->window);
+            return NATS_DIRECT_NOTHING;
+        }
+        if (status != NATS_OK)
+            return NATS_DIRECT_BROKEN;
+        d->moved_ns = tbus_clock_ns();
+        if (!keep(d, msg))
+            return NATS_DIRECT_BROKEN;
+    }
+}
