@@ -31,6 +31,15 @@ bool nats_window_ask(nats_window_t *w, uint64_t *out_position)
     return true;
 }
 
+bool nats_window_lacks(const nats_window_t *w, uint64_t *position)
+{
+    uint64_t at = *position > w->next ? *position : w->next;
+    while (at < w->asked && w->answers[at & (NATS_WINDOW_MAX - 1)].there)
+        at++;
+    *position = at;
+    return at < w->asked;
+}
+
 void nats_window_put(nats_window_t *w, uint64_t position, void *message, uint64_t stream_seq)
 {
     bool wanted = position >= w->next && position < w->asked && !answer_to(w, position)->there;

@@ -51,12 +51,15 @@ enum nats_window_outcome {
 void nats_window_begin(nats_window_t *w, uint64_t position, void (*drop)(void *message));
 /* Is there another position to be asked for? It counts as asked for. */
 bool nats_window_ask(nats_window_t *w, uint64_t *out_position);
+/* The first position at or behind *position that was asked for and has no answer yet: to be asked
+ * for again, of another replica, as it may be. False: there is none. */
+bool nats_window_lacks(const nats_window_t *w, uint64_t *position);
 /* An answer to a position: a message and where it is, or NULL and 0: nothing. It is dropped when
  * nobody waits for it. */
 void nats_window_put(nats_window_t *w, uint64_t position, void *message, uint64_t stream_seq);
 enum nats_window_outcome nats_window_take(nats_window_t *w, void **out_message,
                                           uint64_t *out_stream_seq);
-/* Answers that have not come are not waited for: all is asked for again. Drops what has come. */
+/* All is to be asked for again. Drops what has come. */
 void nats_window_again(nats_window_t *w);
 
 #ifdef __cplusplus

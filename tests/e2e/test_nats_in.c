@@ -202,7 +202,8 @@ static void what_cannot_be_fed_is_refused_with_its_reason(void **state)
     assert_null(strstr(made, "\"error\""));
     expect_refusal(w, "/newer", 1, "has layout 2");
     nats_server_stop(&w->server);
-    expect_refusal(w, "", 1, "cannot connect to NATS");
+    expect_refusal(w, "?lost=300ms", 1, "cannot connect to NATS");
+    assert_text_holds(w->bus->start.err, "s (lost=)");
 }
 
 static void messages_that_a_stream_has_discarded_are_named(void **state)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include <tickbus/kind.h>
 
 #include "feedsim/source/source.h"
+
+#define TOLD_MS 2000 /* so long nothing is said of waiting */
 
 /* What the child has found, in one write. */
 typedef struct found {
@@ -46,6 +49,15 @@ static bool read_all(int fd, void *to, size_t bytes)
     return true;
 }
 
+/* Somebody may sit there and see nothing happen. */
+static void tell_that_it_waits(int fd, const char *source)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    if (poll(&ready, 1, TOLD_MS) == 0)
+        fprintf(stderr, "waiting for %.*s, or for the time at which to begin there\n",
+                (int)strcspn(source, "?"), source);
+}
+
 static int ask(const char *source, uint64_t *out_seq, tbus_error_t *err)
 {
     int ends[2];
@@ -57,6 +69,8 @@ static int ask(const char *source, uint64_t *out_seq, tbus_error_t *err)
         find(source, ends[1], parent);
     close(ends[1]);
     int code = pid < 0 ? -errno : 0;
+    if (pid > 0)
+        tell_that_it_waits(ends[0], source);
     bool told = pid > 0 && read_all(ends[0], &found, sizeof found);
     close(ends[0]);
     while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)

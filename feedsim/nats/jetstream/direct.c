@@ -8,8 +8,8 @@
 #include <tickbus/clock.h>
 
 #define MS        UINT64_C(1000000)
-#define ANSWER_NS (500 * MS) /* an answer that has not come by then is asked for again */
-#define REST_NS   (5 * MS)   /* behind the newest message */
+#define ANSWER_MS INT64_C(20) /* what has not come by then is asked for again */
+#define REST_MS   INT64_C(5)  /* behind the newest message */
 
 static void drop(void *message)
 {
@@ -82,6 +82,19 @@ static bool ask(nats_direct_t *d)
     return true;
 }
 
+/* What has not come, as from a server that stands still, another one may answer. */
+static bool ask_again(nats_direct_t *d)
+{
+    uint64_t position = 0;
+    if (tbus_clock_ns() - d->moved_ns < (uint64_t)ANSWER_MS * MS)
+        return true;
+    for (; nats_window_lacks(&d->window, &position); position++)
+        if (ask_for(d, position) != NATS_OK)
+            return false;
+    d->moved_ns = tbus_clock_ns();
+    return true;
+}
+
 /* ---- answers ---- */
 
 /* The last value of a header that the server adds behind those of the message. */
@@ -96,17 +109,11 @@ static const char *added(natsMsg *msg, const char *key)
     return last;
 }
 
-/* Nobody has a replica at hand; an answer to our request, then, but not one of the stream. */
-static bool unserved(natsMsg *msg)
-{
-    return natsMsg_IsNoResponders(msg);
-}
-
 /* Put an answer where it belongs. False: it is none. */
 static bool keep(nats_direct_t *d, natsMsg *msg)
 {
-    const char *subject = natsMsg_GetSubject(msg), *status = NULL;
-    const char *at = added(msg, JSSequence), *token = strrchr(subject, '.');
+    const char *status = NULL, *at = added(msg, JSSequence);
+    const char *token = strrchr(natsMsg_GetSubject(msg), '.');
     uint64_t position, stream_seq = 0;
     bool known = token && nats_number_read(token + 1, &position);
     if (known && at && nats_number_read(at, &stream_seq) && stream_seq > 0) {
@@ -114,15 +121,15 @@ static bool keep(nats_direct_t *d, natsMsg *msg)
         nats_window_put(&d->window, position, msg, stream_seq);
         return true;
     }
-    bool nothing = unserved(msg);
-    if (!nothing && natsMsgHeader_Get(msg, "Status", &status) == NATS_OK && status)
-        nothing = strcmp(status, "404") == 0;
-    if (nothing && !unserved(msg))
-        d->heard_ns = d->moved_ns;
+    bool unserved = natsMsg_IsNoResponders(msg); /* no server at hand has a replica */
+    bool nothing = unserved || (natsMsgHeader_Get(msg, "Status", &status) == NATS_OK && status &&
+                                strcmp(status, "404") == 0);
     natsMsg_Destroy(msg);
-    if (known && nothing)
-        nats_window_put(&d->window, position, NULL, 0);
-    return known && nothing;
+    if (!known || !nothing)
+        return false;
+    d->heard_ns = unserved ? d->heard_ns : d->moved_ns;
+    nats_window_put(&d->window, position, NULL, 0);
+    return true;
 }
 
 static enum nats_direct_outcome take(nats_direct_t *d, natsMsg **out_msg, const char **out_subject,
@@ -133,7 +140,7 @@ static enum nats_direct_outcome take(nats_direct_t *d, natsMsg **out_msg, const 
     if (outcome == NATS_WINDOW_LATER)
         return NATS_DIRECT_NOTHING;
     if (outcome == NATS_WINDOW_NOTHING) {
-        d->rest_ns = tbus_clock_ns() + REST_NS;
+        d->rest_ns = tbus_clock_ns() + (uint64_t)REST_MS * MS;
         return NATS_DIRECT_END;
     }
     const char *subject = message ? added(message, JSSubject) : NULL;
@@ -146,6 +153,12 @@ static enum nats_direct_outcome take(nats_direct_t *d, natsMsg **out_msg, const 
     return NATS_DIRECT_MESSAGE;
 }
 
+static int64_t wait_of(const nats_direct_t *d, int64_t wait_ms)
+{
+    int64_t most_ms = d->rest_ns > tbus_clock_ns() ? REST_MS : ANSWER_MS;
+    return wait_ms < most_ms ? wait_ms : most_ms;
+}
+
 enum nats_direct_outcome nats_direct_next(nats_direct_t *d, int64_t wait_ms, natsMsg **out_msg,
                                           const char **out_subject, uint64_t *out_stream_seq)
 {
@@ -156,14 +169,9 @@ enum nats_direct_outcome nats_direct_next(nats_direct_t *d, int64_t wait_ms, nat
         if (!ask(d))
             return NATS_DIRECT_BROKEN;
         natsMsg *msg = NULL;
-        bool rests = d->rest_ns > tbus_clock_ns();
-        natsStatus status =
-            natsSubscription_NextMsg(&msg, d->inbox, rests ? (int64_t)(REST_NS / MS) : wait_ms);
-        if (status == NATS_TIMEOUT) {
-            if (tbus_clock_ns() - d->moved_ns > ANSWER_NS)
-                nats_window_again(&d->window);
-            return NATS_DIRECT_NOTHING;
-        }
+        natsStatus status = natsSubscription_NextMsg(&msg, d->inbox, wait_of(d, wait_ms));
+        if (status == NATS_TIMEOUT)
+            return ask_again(d) ? NATS_DIRECT_NOTHING : NATS_DIRECT_BROKEN;
         if (status != NATS_OK)
             return NATS_DIRECT_BROKEN;
         d->moved_ns = tbus_clock_ns();

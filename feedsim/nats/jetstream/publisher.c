@@ -248,8 +248,12 @@ static int make(nats_publisher_t *p, const char *name, tbus_error_t *err)
         c.Duplicates = c.MaxAge; /* the server refuses more */
     natsStatus s = js_AddStream(NULL, p->js, &c, &o, &js_code);
     /* Somebody else may have made it just now: it is looked at again. */
-    if (s == NATS_OK || (int)js_code == NATS_ERROR_NAME_IN_USE)
-        return look_up(p, name, err);
+    if (s == NATS_OK || (int)js_code == NATS_ERROR_NAME_IN_USE) {
+        int code = look_up(p, name, err);
+        return code != -TBUS_ENOTFOUND
+                   ? code
+                   : tbus_fail(err, -EAGAIN, "stream '%s' was made and is not there yet", name);
+    }
     return fail_js(s, js_code, "cannot make", name, err);
 }
 

@@ -270,13 +270,23 @@ static void unbind(nats_tail_t *t)
     nats_binding_close(&t->binding);
 }
 
-/* The same when it is opened: a server that is not there, or a stream, is an error at once; but a
- * cluster that elects does not answer for some seconds. */
-static bool passes_at_first(const nats_binding_t *b, const nats_tail_options_t *options, int code,
-                            uint64_t since_ns)
+/* The same when it is opened: a server that is not there yet, and a cluster that elects, are waited
+ * for like a loss later; a stream that is not there is an error at once. */
+static bool passes_at_first(const nats_tail_options_t *options, int code, uint64_t since_ns)
 {
     bool passes = code == -ETIMEDOUT || code == -EIO || code == -ECONNREFUSED;
-    return passes && b->js && tbus_clock_ns() - since_ns < options->lost_ns;
+    return passes && tbus_clock_ns() - since_ns < options->lost_ns;
+}
+
+/* The last reason, and how long it was tried. */
+static int give_up(const nats_tail_options_t *options, int code, uint64_t since_ns,
+                   const tbus_error_t *why, tbus_error_t *err)
+{
+    uint64_t waited_ns = tbus_clock_ns() - since_ns;
+    if (waited_ns < options->lost_ns)
+        return tbus_fail(err, code, "%s", why->text);
+    return tbus_fail(err, code, "%.380s; tried for %" PRIu64 ".%" PRIu64 " s (lost=)", why->text,
+                     waited_ns / (1000 * MS), waited_ns / (100 * MS) % 10);
 }
 
 /* Until it is bound, or never will be. False: we are to end. */
@@ -359,10 +369,14 @@ static void *run(void *context)
     uint64_t since_ns = tbus_clock_ns();
     unpin();
     int code = bind(t, &why);
-    while (code < 0 && !stops(t) && passes_at_first(&t->binding, &t->options, code, since_ns)) {
+    while (code < 0 && !stops(t) && passes_at_first(&t->options, code, since_ns)) {
         unbind(t);
         pause_for(AGAIN_NS_MIN);
         code = bind(t, &why);
+    }
+    if (code < 0) {
+        tbus_error_t last = why;
+        give_up(&t->options, code, since_ns, &last, &why);
     }
     tell_opened(t, code < 0 ? REFUSED : OPEN, &why);
     while (code == 0 && follow(t) == STEP_ANEW) {
@@ -462,16 +476,32 @@ static int first_seq(nats_binding_t *b, uint64_t *out_seq, tbus_error_t *err)
     return code;
 }
 
+/* A time that is not there yet: nothing that is stored until then is wanted. */
+static void await_time(const nats_tail_options_t *options)
+{
+    struct timespec now;
+    while (options->from == NATS_TAIL_TIME) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        uint64_t now_ns = (uint64_t)now.tv_sec * 1000 * MS + (uint64_t)now.tv_nsec;
+        if (now_ns >= options->from_ns)
+            break;
+        uint64_t left_ns = options->from_ns - now_ns; /* the clock may be set meanwhile */
+        pause_for(left_ns < AGAIN_NS_MAX ? left_ns : AGAIN_NS_MAX);
+    }
+}
+
 int nats_tail_first_seq(const nats_tail_options_t *options, uint64_t *out_seq, tbus_error_t *err)
 {
     nats_binding_t binding = {.options = options};
+    await_time(options);
     uint64_t since_ns = tbus_clock_ns();
     for (;;) {
-        int code = first_seq(&binding, out_seq, err);
-        bool again = code < 0 && passes_at_first(&binding, options, code, since_ns);
+        tbus_error_t why = {0};
+        int code = first_seq(&binding, out_seq, &why);
+        bool again = code < 0 && passes_at_first(options, code, since_ns);
         nats_binding_close(&binding);
         if (!again)
-            return code;
+            return code < 0 ? give_up(options, code, since_ns, &why, err) : 0;
         pause_for(AGAIN_NS_MIN);
     }
 }

@@ -50,8 +50,9 @@ typedef struct nats_tail_options {
     size_t bytes_max;    /* of a message's payload */
     enum nats_tail_from from;
     uint64_t from_seq;
-    uint64_t from_ns;     /* since 1970 */
-    uint64_t lost_ns;     /* how long nothing may be heard of NATS; UINT64_MAX: for ever */
+    uint64_t from_ns; /* since 1970 */
+    /* how long nothing may be heard of NATS, also at first; UINT64_MAX: for ever */
+    uint64_t lost_ns;
     uint64_t queue_bytes; /* as nats_handover_create takes them */
 } nats_tail_options_t;
 
@@ -67,9 +68,9 @@ typedef struct nats_tail_counts {
 
 typedef struct nats_tail nats_tail_t;
 
-/* Connects and finds the place: waits for the server. Nothing in `options` is needed afterwards.
- * Errors of nats_connection_open; -TBUS_ENOTFOUND: there is no such stream, it is none of a bridge,
- * of another session, or does not have the place; -TBUS_EABI: another layout. Cold. */
+/* Connects and finds the place: waits for the server, for lost_ns. Nothing in `options` is needed
+ * afterwards. Errors of nats_connection_open; -TBUS_ENOTFOUND: there is no such stream, it is none
+ * of a bridge, of another session, or does not have the place; -TBUS_EABI: another layout. Cold. */
 int nats_tail_open(const nats_tail_options_t *options, nats_tail_t **out_tail, tbus_error_t *err);
 /* Ends the thread, which may be waiting for a server that is not heard of: up to the time to
  * connect. Accepts NULL. */
@@ -80,8 +81,9 @@ void nats_tail_close(nats_tail_t *tail);
 nats_handover_t *nats_tail_queue(nats_tail_t *tail);
 void nats_tail_counts(const nats_tail_t *tail, nats_tail_counts_t *out_counts);
 
-/* The sequence of the message that `options` would begin with now; of a place that nothing has come
- * to, that of the message that comes next. Errors as nats_tail_open. It leaves threads of the
+/* The sequence of the message that `options` would begin with now; of a place that nothing has
+ * come to, that of the message that comes next. A time that is not there yet is waited for, by our
+ * clock. Errors as nats_tail_open. It leaves threads of the
  * library behind: to be called in a process that does nothing else. */
 int nats_tail_first_seq(const nats_tail_options_t *options, uint64_t *out_seq, tbus_error_t *err);
 
