@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +24,7 @@
 #define SECOND_NS       UINT64_C(1000000000)
 #define SHOW_NS         (100 * MS_NS)
 #define NAP_NS          (100 * 1000)  /* while messages come */
+#define NAP_NS_FULL     (500 * 1000)  /* when much is in flight */
 #define NAP_NS_QUIET    (2 * MS_NS)   /* when none has come for a second */
 #define CONNECT_NS      (100 * MS_NS) /* from one attempt to the next, doubled up to */
 #define CONNECT_NS_MAX  (2 * SECOND_NS)
@@ -34,9 +34,10 @@
 #define PAUSE_NS_MAX    SECOND_NS
 #define FOREIGN_MAX     8u
 #define FOREIGN_NS      (30 * SECOND_NS)
-#define BURST           64u   /* messages between two looks at answers */
+#define BURST           256u  /* messages between two looks at answers */
 #define TURN            1024u /* messages of a topic before one that waits has its turn */
 #define ANSWERS_AT_ONCE 256u
+#define FEW             64u /* messages of a turn: after fewer than that it sleeps, if not long */
 
 typedef struct bridge_topic {
     gateway_source_t source;
@@ -245,10 +246,10 @@ int bridge_create(tbus_bus_t *bus, const char *journal, const bridge_options_t *
     b->options.wish.bus = bus->directory->name;
     b->options.wish.session = b->session;
     b->messages = calloc(options->in_flight_max, sizeof *b->messages);
-    code = b->messages ? nats_publisher_create(&b->options.way, &b->options.wish,
-                                               options->in_flight_max, &b->publisher, err)
-                       : tbus_fail(err, -ENOMEM, "no memory for %u messages in flight",
-                                   options->in_flight_max);
+    code = b->messages
+               ? nats_publisher_create(&b->options.way, &b->options.wish, &b->publisher, err)
+               : tbus_fail(err, -ENOMEM, "no memory for %u messages in flight",
+                           options->in_flight_max);
     const bridge_flight_options_t flight = {.capacity = options->in_flight_max,
                                             .bytes_max = options->in_flight_bytes,
                                             .answer_ns = ANSWER_NS,
@@ -698,11 +699,23 @@ static int begin_turn(bridge_t *b, uint32_t *out_failed, tbus_error_t *err)
     return done;
 }
 
+/* So little may be put in flight that it is better waited until it is more: a server takes hundreds
+ * of messages that come at once for the price of some that come one by one, and it has enough to
+ * do. */
+static bool is_full(const bridge_t *b)
+{
+    const bridge_flight_options_t *o = &b->flight.options;
+    uint64_t room = o->capacity - bridge_flight_count(&b->flight);
+    return (room < FEW && room < o->capacity / 8) ||
+           b->flight.bytes > o->bytes_max - o->bytes_max / 8;
+}
+
 static int publish(bridge_t *b, tbus_error_t *err)
 {
     tbus_error_t why = {0};
     uint32_t failed = 0;
-    if (serving_waits(&b->patience, b->now_ns))
+    if (serving_waits(&b->patience, b->now_ns) || is_full(b) ||
+        nats_publisher_is_choked(b->publisher))
         return 0;
     int done = bridge_flight_count(&b->flight) > 0 ? go_on_turn(b, &failed, &why)
                                                    : begin_turn(b, &failed, &why);
@@ -749,13 +762,17 @@ static int tell_fenced(const bridge_t *b, tbus_error_t *err)
 static int turn(bridge_t *b, tbus_error_t *err)
 {
     int done = 0;
-    if (b->connected && !nats_publisher_connected(b->publisher))
-        disconnect(b, "the connection to NATS was lost; it is made again");
+    tbus_error_t why = {0};
+    if (b->connected && !nats_publisher_connected(b->publisher, &why))
+        disconnect(b, why.text);
     if (!b->connected) {
         int code = connect_again(b, err);
         return code < 0 ? code : b->connected;
     }
-    done += (int)take_answers(b);
+    nats_publisher_turn(b->publisher, b->now_ns);
+    /* Else some more are better waited for. */
+    if (take_answers(b) == ANSWERS_AT_ONCE)
+        done++;
     if (bridge_flight_tick(&b->flight, b->now_ns)) {
         disconnect(b, "NATS does not answer; the connection is made anew");
         return 1;
@@ -772,7 +789,8 @@ static int turn(bridge_t *b, tbus_error_t *err)
         int code = publish(b, err);
         if (code < 0)
             return code;
-        done += code;
+        if (code >= (int)FEW)
+            done++;
     }
     return done;
 }
@@ -802,16 +820,18 @@ int bridge_turn(bridge_t *b, tbus_error_t *err)
 void bridge_sleep(bridge_t *b, uint64_t until_ns)
 {
     uint64_t now_ns = tbus_clock_ns();
-    uint64_t wait_ns = now_ns - b->live_ns > SECOND_NS ? NAP_NS_QUIET : NAP_NS;
+    /* Is it the server that is waited for, or the ring? Nobody rings for that. */
+    uint64_t count = bridge_flight_count(&b->flight);
+    bool much = count * 2 >= b->options.in_flight_max;
+    bool answers =
+        count > 0 && (much || b->yielding || !bridge_flight_has_room(&b->flight, b->turn_topic, 0));
+    uint64_t wait_ns = now_ns - b->live_ns > SECOND_NS ? NAP_NS_QUIET : much ? NAP_NS_FULL : NAP_NS;
     if (until_ns < now_ns + wait_ns)
         wait_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-    struct timespec wait = {.tv_nsec = (long)wait_ns};
-    /* With much in flight it is the server that is waited for, and each ack would wake us for
-     * itself: some of them at a time cost less, theirs and ours. */
-    bool much = bridge_flight_count(&b->flight) * 2 >= b->options.in_flight_max;
-    struct pollfd fd = {.fd = much ? -1 : nats_publisher_fd(b->publisher), .events = POLLIN};
-    if (much || nats_publisher_arm(b->publisher))
-        (void)ppoll(&fd, 1, &wait, NULL);
+    if (answers)
+        nats_publisher_wait(b->publisher, wait_ns);
+    else
+        (void)nanosleep(&(struct timespec){.tv_nsec = (long)wait_ns}, NULL);
 }
 
 /* --- ended --- */

@@ -18,11 +18,10 @@ static const char *value(const char *json, const char *end, const char *key)
     return at < end ? at : NULL;
 }
 
-static bool number(const char *json, const char *end, const char *key, uint64_t *out_number)
+static bool digits(const char *at, const char *end, uint64_t *out_number, const char **out_behind)
 {
-    const char *at = value(json, end, key);
     uint64_t sum = 0;
-    if (!at || *at < '0' || *at > '9')
+    if (at >= end || *at < '0' || *at > '9')
         return false;
     for (; at < end && *at >= '0' && *at <= '9'; at++) {
         uint64_t digit = (uint64_t)(*at - '0');
@@ -31,7 +30,14 @@ static bool number(const char *json, const char *end, const char *key, uint64_t 
         sum = sum * 10 + digit;
     }
     *out_number = sum;
+    *out_behind = at;
     return true;
+}
+
+static bool number(const char *json, const char *end, const char *key, uint64_t *out_number)
+{
+    const char *at = value(json, end, key);
+    return at && digits(at, end, out_number, &at);
 }
 
 static void text(const char *json, const char *end, const char *key, char *out, size_t room)
@@ -59,10 +65,32 @@ static bool error_of(const char *json, const char *end, uint32_t *out_code, char
     return true;
 }
 
+/* "{"stream":"lab", "seq":12}", which nearly all answers are. False: it is another. */
+static bool read_stored(const char *json, const char *end, nats_answer_t *out)
+{
+    static const char begin[] = "{\"stream\":\"";
+    const size_t bytes = sizeof begin - 1;
+    if ((size_t)(end - json) < bytes || memcmp(json, begin, bytes) != 0)
+        return false;
+    const char *at = memchr(json + bytes, '"', (size_t)(end - json) - bytes);
+    if (!at || end - at < 3 || *++at != ',')
+        return false;
+    nats_answer_t a = {.stored = true};
+    if (*++at == ' ')
+        at++;
+    if (end - at < 6 || memcmp(at, "\"seq\":", 6) != 0 || !digits(at + 6, end, &a.sequence, &at) ||
+        a.sequence == 0 || end - at != 1 || *at != '}')
+        return false;
+    *out = a;
+    return true;
+}
+
 bool nats_answer_read(const char *json, size_t bytes, nats_answer_t *out_answer)
 {
     nats_answer_t a = {0};
     const char *end = json + bytes;
+    if (read_stored(json, end, out_answer))
+        return true;
     if (bytes < 2 || json[0] != '{' || !error_of(json, end, &a.error_code, a.text, sizeof a.text))
         return false;
     if (a.error_code == 0) {

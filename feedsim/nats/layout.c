@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "feedsim/nats/layout.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -162,8 +161,8 @@ bool nats_subject_read(const char *stream, const char *subject, char out_topic[N
 bool nats_id(const char *session, const char *topic, uint64_t seq, bool end, char out[NATS_ID_MAX])
 {
     size_t used = 0;
-    char number[24];
-    snprintf(number, sizeof number, "%" PRIu64, seq);
+    char number[NATS_NUMBER_MAX + 1];
+    number[nats_number_put(seq, number)] = 0;
     return put(session, out, NATS_ID_MAX, &used) && put(".", out, NATS_ID_MAX, &used) &&
            nats_escape(topic, strlen(topic), out, NATS_ID_MAX, &used) &&
            put(".", out, NATS_ID_MAX, &used) &&
@@ -186,6 +185,18 @@ bool nats_id_read(const char *text, nats_id_parts_t *out_parts)
         return false;
     *out_parts = parts;
     return true;
+}
+
+size_t nats_number_put(uint64_t number, char out[NATS_NUMBER_MAX])
+{
+    char digits[NATS_NUMBER_MAX];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    memcpy(out, digits + at, sizeof digits - at);
+    return sizeof digits - at;
 }
 
 bool nats_number_read(const char *text, uint64_t *out_number)

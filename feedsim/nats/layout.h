@@ -118,6 +118,10 @@ typedef struct nats_id_parts {
 /* False: it is no such id. */
 bool nats_id_read(const char *text, nats_id_parts_t *out_parts);
 
+#define NATS_NUMBER_MAX 20u
+/* In decimal digits, without a zero behind them. How many they are. Hot. */
+size_t nats_number_put(uint64_t number, char out[NATS_NUMBER_MAX]);
+
 /* A decimal number of digits alone. False: it is none, or beyond 64 bits. */
 bool nats_number_read(const char *text, uint64_t *out_number);
 

@@ -3,12 +3,10 @@
 #include "feedsim/nats/jetstream/publisher.h"
 
 int nats_publisher_create(const nats_way_t *way, const nats_stream_wish_t *wish,
-                          uint32_t in_flight_max, nats_publisher_t **out_publisher,
-                          tbus_error_t *err)
+                          nats_publisher_t **out_publisher, tbus_error_t *err)
 {
     (void)way;
     (void)wish;
-    (void)in_flight_max;
     (void)out_publisher;
     return nats_missing("a bridge", err);
 }
@@ -29,9 +27,10 @@ void nats_publisher_disconnect(nats_publisher_t *p)
     (void)p;
 }
 
-bool nats_publisher_connected(const nats_publisher_t *p)
+bool nats_publisher_connected(const nats_publisher_t *p, tbus_error_t *err)
 {
     (void)p;
+    (void)nats_missing("a bridge", err);
     return false;
 }
 
@@ -74,14 +73,20 @@ uint32_t nats_publisher_answers(nats_publisher_t *p, nats_incoming_answer_t *out
     return 0;
 }
 
-bool nats_publisher_arm(nats_publisher_t *p)
+bool nats_publisher_is_choked(const nats_publisher_t *p)
 {
     (void)p;
     return true;
 }
 
-int nats_publisher_fd(const nats_publisher_t *p)
+void nats_publisher_turn(nats_publisher_t *p, uint64_t now_ns)
 {
     (void)p;
-    return -1;
+    (void)now_ns;
+}
+
+void nats_publisher_wait(nats_publisher_t *p, uint64_t ns)
+{
+    (void)p;
+    (void)ns;
 }

@@ -92,10 +92,15 @@ static bool is_set(const char *text)
     return text && *text;
 }
 
+bool nats_connection_is_secure(const nats_way_t *way)
+{
+    return is_set(way->ca) || is_set(way->certificate) || strstr(way->url, "tls://");
+}
+
 static natsStatus set_tls(natsOptions *o, const nats_way_t *way)
 {
     natsStatus s = NATS_OK;
-    if (is_set(way->ca) || is_set(way->certificate) || strstr(way->url, "tls://"))
+    if (nats_connection_is_secure(way))
         s = natsOptions_SetSecure(o, true);
     if (s == NATS_OK && is_set(way->ca))
         s = natsOptions_LoadCATrustedCertificates(o, way->ca);
@@ -125,6 +130,40 @@ static natsStatus set_times(natsOptions *o, const nats_way_t *way)
     return s;
 }
 
+/* --- a socket that is taken: the library takes us for an event loop, which would tell it when to
+ * read and when to write, and we never do. --- */
+
+static natsStatus attach(void **out_data, void *loop, natsConnection *connection, natsSock fd)
+{
+    (void)connection;
+    *out_data = loop;
+    *(int *)loop = fd;
+    return NATS_OK;
+}
+
+static natsStatus ignore(void *data, bool add)
+{
+    (void)data;
+    (void)add;
+    return NATS_OK;
+}
+
+static natsStatus detach(void *data)
+{
+    (void)data;
+    return NATS_OK;
+}
+
+static natsStatus set_taken(natsOptions *o, int *fd)
+{
+    natsStatus s = natsOptions_SetEventLoop(o, fd, attach, ignore, ignore, detach);
+    if (s == NATS_OK)
+        s = natsOptions_SetSendAsap(o, true); /* else it has a thread that waits to send */
+    if (s == NATS_OK)
+        s = natsOptions_SetPingInterval(o, 0); /* nor a timer that would miss the answers */
+    return s;
+}
+
 static int fail_option(natsStatus s, const char *what, tbus_error_t *err)
 {
     nats_status_fail((int)s, what, err);
@@ -133,8 +172,9 @@ static int fail_option(natsStatus s, const char *what, tbus_error_t *err)
     return -TBUS_ECONFIG;
 }
 
+/* `fd`: NULL: the socket is not taken. */
 static int connect_with(natsOptions *o, const nats_way_t *way, const nats_credentials_t *c,
-                        natsConnection **out, tbus_error_t *err)
+                        natsConnection **out, int *fd, tbus_error_t *err)
 {
     char what[TBUS_ERROR_TEXT_MAX];
     natsStatus s = set_servers(o, way);
@@ -148,6 +188,8 @@ static int connect_with(natsOptions *o, const nats_way_t *way, const nats_creden
     s = set_times(o, way);
     if (s == NATS_OK && is_set(way->name))
         s = natsOptions_SetName(o, way->name);
+    if (s == NATS_OK && fd)
+        s = set_taken(o, fd);
     if (s != NATS_OK)
         return fail_option(s, "NATS", err);
     s = natsConnection_Connect(out, o);
@@ -157,7 +199,8 @@ static int connect_with(natsOptions *o, const nats_way_t *way, const nats_creden
     return nats_status_fail((int)s, what, err);
 }
 
-int nats_connection_open(const nats_way_t *way, natsConnection **out_connection, tbus_error_t *err)
+static int open_way(const nats_way_t *way, natsConnection **out_connection, int *fd,
+                    tbus_error_t *err)
 {
     nats_credentials_t credentials;
     natsOptions *o = NULL;
@@ -168,13 +211,24 @@ int nats_connection_open(const nats_way_t *way, natsConnection **out_connection,
         return code;
     natsConnection *connection = NULL;
     natsStatus s = natsOptions_Create(&o);
-    code = s == NATS_OK ? connect_with(o, way, &credentials, &connection, err)
+    code = s == NATS_OK ? connect_with(o, way, &credentials, &connection, fd, err)
                         : nats_status_fail((int)s, "NATS", err);
     natsOptions_Destroy(o);
     explicit_bzero(&credentials, sizeof credentials);
     if (code == 0)
         *out_connection = connection;
     return code;
+}
+
+int nats_connection_open(const nats_way_t *way, natsConnection **out_connection, tbus_error_t *err)
+{
+    return open_way(way, out_connection, NULL, err);
+}
+
+int nats_connection_take(const nats_way_t *way, natsConnection **out_connection, int *out_fd,
+                         tbus_error_t *err)
+{
+    return open_way(way, out_connection, out_fd, err);
 }
 
 void nats_connection_close(natsConnection *connection)

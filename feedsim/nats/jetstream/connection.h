@@ -51,6 +51,13 @@ int nats_missing(const char *what, tbus_error_t *err);
  * -EIO: all else; err names the servers and no secret. Given back by nats_connection_close. */
 int nats_connection_open(const nats_way_t *way, struct __natsConnection **out_connection,
                          tbus_error_t *err);
+/* The same, and its socket is the caller's to read and to write: the library does neither any more,
+ * nor does it notice what becomes of it. TLS is not to be had on it. The socket is closed with the
+ * connection. */
+int nats_connection_take(const nats_way_t *way, struct __natsConnection **out_connection,
+                         int *out_fd, tbus_error_t *err);
+/* Does the way ask for TLS? */
+bool nats_connection_is_secure(const nats_way_t *way);
 void nats_connection_close(struct __natsConnection *connection); /* accepts NULL */
 /* Nothing comes any more, and the thread that reads has ended; to be closed all the same. To be
  * called before a subscription is destroyed: that thread of libnats 3.4.1 may be about to put a

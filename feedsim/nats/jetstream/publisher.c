@@ -3,68 +3,55 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <sys/eventfd.h>
+#include <time.h>
 
 #include <nats/nats.h>
 
-#include <tickbus/atomic.h>
+#include <tickbus/clock.h>
 
-#define INBOX_MAX  64u
-#define NUMBER_MAX 24u
+#include "feedsim/nats/jetstream/socket.h"
+
+#define INBOX_MAX 64u
+#define SECOND_NS UINT64_C(1000000000)
+
+#define STATUS_UNSERVED 503u /* no responders */
 
 struct nats_publisher {
     nats_way_t way;
     nats_stream_wish_t wish;
-    natsConnection *connection; /* NULL: none */
+    /* Questions, and what needs the library: NULL: none. */
+    natsConnection *connection;
     jsCtx *js;
+    /* Messages and their answers; or, with TLS, by the library as well: */
+    nats_socket_t *socket;
     natsSubscription *answers;
+    bool by_library;
     char inbox[INBOX_MAX];
     char stream[NATS_STREAM_MAX];
     char server[128];
-    int fd;
-    /* written by the library's threads, under the lock */
-    pthread_mutex_t lock;
-    pthread_cond_t quiet;
-    bool listening;                /* take_answer may be called */
-    bool armed;                    /* the next answer makes the descriptor readable */
-    nats_incoming_answer_t *queue; /* capacity, a power of two */
-    uint32_t capacity;
-    uint32_t head, tail;       /* taken, and put, ever */
-    tbus_atomic_u32_t overrun; /* more answers than messages: the connection is no good */
 };
 
 /* --- made --- */
 
 int nats_publisher_create(const nats_way_t *way, const nats_stream_wish_t *wish,
-                          uint32_t in_flight_max, nats_publisher_t **out_publisher,
-                          tbus_error_t *err)
+                          nats_publisher_t **out_publisher, tbus_error_t *err)
 {
     nats_publisher_t *p = calloc(1, sizeof *p);
-    uint32_t capacity = 64;
     if (!p)
         return tbus_fail(err, -ENOMEM, "no memory to publish to NATS");
-    /* Those of a window that was given up may still be coming in when the next is on its way. */
-    while (capacity < 2 * in_flight_max)
-        capacity *= 2;
+    int code = nats_socket_create(&p->socket, err);
+    if (code < 0) {
+        free(p);
+        return code;
+    }
     p->way = *way;
     p->way.write_ms = NATS_WRITE_MS;
     p->way.reconnects = false;
     p->wish = *wish;
-    p->capacity = capacity;
-    p->queue = malloc(capacity * sizeof *p->queue);
-    p->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->quiet, NULL);
-    if (!p->queue || p->fd < 0) {
-        nats_publisher_destroy(p);
-        return tbus_fail(err, -ENOMEM, "no memory, or no descriptor, to publish to NATS");
-    }
+    p->by_library = nats_connection_is_secure(&p->way);
     *out_publisher = p;
     return 0;
 }
@@ -74,87 +61,91 @@ void nats_publisher_destroy(nats_publisher_t *p)
     if (!p)
         return;
     nats_publisher_disconnect(p);
-    if (p->fd >= 0)
-        close(p->fd);
-    pthread_cond_destroy(&p->quiet);
-    pthread_mutex_destroy(&p->lock);
-    free(p->queue);
+    nats_socket_destroy(p->socket);
     free(p);
 }
 
-static void ring(const nats_publisher_t *p)
+/* --- turned --- */
+
+void nats_publisher_turn(nats_publisher_t *p, uint64_t now_ns)
 {
-    uint64_t one = 1;
-    (void)!write(p->fd, &one, sizeof one); /* full: it is readable, then */
+    if (!p->by_library)
+        nats_socket_turn(p->socket, now_ns);
 }
 
-/* --- answers, in a thread of the library --- */
-
-static void take_answer(natsConnection *connection, natsSubscription *subscription, natsMsg *msg,
-                        void *closure)
+void nats_publisher_wait(nats_publisher_t *p, uint64_t ns)
 {
-    nats_publisher_t *p = closure;
+    if (!p->by_library)
+        nats_socket_wait(p->socket, ns);
+    else
+        (void)nanosleep(&(struct timespec){.tv_sec = (time_t)(ns / SECOND_NS),
+                                           .tv_nsec = (long)(ns % SECOND_NS)},
+                        NULL);
+}
+
+bool nats_publisher_is_choked(const nats_publisher_t *p)
+{
+    return !p->by_library && nats_socket_is_choked(p->socket);
+}
+
+/* --- answers --- */
+
+/* The last word of the subject that was answered to. */
+static bool read_ticket(const char *subject, size_t bytes, uint64_t *out_ticket)
+{
+    char text[NATS_NUMBER_MAX + 1];
+    const char *dot = memrchr(subject, '.', bytes);
+    size_t digits = dot ? bytes - (size_t)(dot + 1 - subject) : sizeof text;
+    if (digits >= sizeof text)
+        return false;
+    memcpy(text, dot + 1, digits);
+    text[digits] = 0;
+    return nats_number_read(text, out_ticket);
+}
+
+/* False: it is none; its message will be missed, since its ticket has no answer in time. */
+static bool read_answer(const nats_frame_t *frame, nats_incoming_answer_t *out)
+{
     nats_incoming_answer_t a = {0};
-    const char *ticket = strrchr(natsMsg_GetSubject(msg), '.');
-    (void)connection;
-    (void)subscription;
-    bool known = ticket && nats_number_read(ticket + 1, &a.ticket);
-    if (known && natsMsg_IsNoResponders(msg))
-        a.unserved = true;
-    else
-        known = known && nats_answer_read(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg),
-                                          &a.answer);
-    natsMsg_Destroy(msg);
-    if (!known)
-        return; /* it will be missed: its ticket has no answer in time */
-    pthread_mutex_lock(&p->lock);
-    bool rings = p->armed;
-    p->armed = false;
-    if (p->tail - p->head < p->capacity)
-        p->queue[p->tail++ & (p->capacity - 1)] = a;
-    else
-        tbus_store_relaxed_u32(&p->overrun, 1);
-    pthread_mutex_unlock(&p->lock);
-    if (rings)
-        ring(p);
+    if (!read_ticket(frame->subject, frame->subject_bytes, &a.ticket))
+        return false;
+    a.unserved = frame->payload_bytes == 0 && nats_frame_status(frame) == STATUS_UNSERVED;
+    if (!a.unserved && !nats_answer_read(frame->payload, frame->payload_bytes, &a.answer))
+        return false;
+    *out = a;
+    return true;
 }
 
-/* It is not called any more. */
-static void end_listening(void *closure)
+/* The next answer of the library. False: there is none. */
+static bool next_of_library(nats_publisher_t *p, bool *out_is_one, nats_incoming_answer_t *out)
 {
-    nats_publisher_t *p = closure;
-    pthread_mutex_lock(&p->lock);
-    p->listening = false;
-    pthread_cond_signal(&p->quiet);
-    pthread_mutex_unlock(&p->lock);
+    natsMsg *msg = NULL;
+    if (natsSubscription_NextMsg(&msg, p->answers, 0) != NATS_OK)
+        return false;
+    const nats_frame_t frame = {.subject = natsMsg_GetSubject(msg),
+                                .subject_bytes = strlen(natsMsg_GetSubject(msg)),
+                                .payload = natsMsg_GetData(msg),
+                                .payload_bytes = (size_t)natsMsg_GetDataLength(msg)};
+    bool unserved = natsMsg_IsNoResponders(msg); /* its headers are the library's */
+    *out_is_one = unserved ? read_ticket(frame.subject, frame.subject_bytes, &out->ticket)
+                           : read_answer(&frame, out);
+    out->unserved = unserved;
+    natsMsg_Destroy(msg);
+    return true;
 }
 
 uint32_t nats_publisher_answers(nats_publisher_t *p, nats_incoming_answer_t *out, uint32_t max)
 {
+    nats_frame_t frame;
+    bool is_one;
     uint32_t count = 0;
-    pthread_mutex_lock(&p->lock);
-    for (; count < max && p->head != p->tail; count++)
-        out[count] = p->queue[p->head++ & (p->capacity - 1)];
-    pthread_mutex_unlock(&p->lock);
+    if (p->by_library)
+        while (count < max && next_of_library(p, &is_one, &out[count]))
+            count += is_one;
+    else
+        while (count < max && nats_socket_next(p->socket, &frame))
+            count += read_answer(&frame, &out[count]);
     return count;
-}
-
-bool nats_publisher_arm(nats_publisher_t *p)
-{
-    uint64_t rung;
-    pthread_mutex_lock(&p->lock);
-    bool none = p->head == p->tail;
-    /* Under the lock: else one that comes now rings, and is taken for one of before. */
-    if (none)
-        (void)!read(p->fd, &rung, sizeof rung);
-    p->armed = none;
-    pthread_mutex_unlock(&p->lock);
-    return none;
-}
-
-int nats_publisher_fd(const nats_publisher_t *p)
-{
-    return p->fd;
 }
 
 /* --- the stream --- */
@@ -293,41 +284,48 @@ static int find_stream(nats_publisher_t *p, tbus_error_t *err)
 
 /* --- connected --- */
 
+/* With TLS: by the library. */
+static int listen_by_library(nats_publisher_t *p, const char *subject, tbus_error_t *err)
+{
+    natsStatus s = natsConnection_SubscribeSync(&p->answers, p->connection, subject);
+    /* As many as are in flight, which is bounded; the library would drop those beyond. */
+    if (s == NATS_OK)
+        s = natsSubscription_SetPendingLimits(p->answers, -1, -1);
+    return s == NATS_OK ? 0 : nats_status_fail((int)s, "NATS", err);
+}
+
 static int listen_for_answers(nats_publisher_t *p, tbus_error_t *err)
 {
     char subject[INBOX_MAX + 4];
     natsInbox *inbox = NULL;
     natsStatus s = natsInbox_Create(&inbox);
-    if (s == NATS_OK) {
-        snprintf(p->inbox, sizeof p->inbox, "%s", inbox);
-        snprintf(subject, sizeof subject, "%s.*", inbox);
-        s = natsConnection_Subscribe(&p->answers, p->connection, subject, take_answer, p);
-    }
-    natsInbox_Destroy(inbox);
-    /* As many as are in flight, which is bounded; the library would drop those beyond. */
-    if (s == NATS_OK)
-        s = natsSubscription_SetPendingLimits(p->answers, -1, -1);
-    /* Before the call: nothing is given up yet, so that it cannot end earlier. */
-    p->listening = s == NATS_OK;
-    if (s == NATS_OK)
-        s = natsSubscription_SetOnCompleteCB(p->answers, end_listening, p);
     if (s != NATS_OK)
-        p->listening = false;
-    return s == NATS_OK ? 0 : nats_status_fail((int)s, "NATS", err);
+        return nats_status_fail((int)s, "NATS", err);
+    snprintf(p->inbox, sizeof p->inbox, "%s", inbox);
+    snprintf(subject, sizeof subject, "%s.*", inbox);
+    natsInbox_Destroy(inbox);
+    int code = p->by_library ? 0 : nats_socket_open(p->socket, &p->way, subject, err);
+    if (code == -EPROTONOSUPPORT) /* the server wants TLS though nobody has told us */
+        p->by_library = true;
+    return p->by_library ? listen_by_library(p, subject, err) : code;
 }
 
-int nats_publisher_connect(nats_publisher_t *p, tbus_error_t *err)
+static int connect_all(nats_publisher_t *p, tbus_error_t *err)
 {
     jsOptions o;
-    nats_publisher_disconnect(p);
     int code = nats_connection_open(&p->way, &p->connection, err);
     if (code < 0)
         return code;
     options(&o, p);
     natsStatus s = natsConnection_JetStream(&p->js, p->connection, &o);
     code = s == NATS_OK ? listen_for_answers(p, err) : nats_status_fail((int)s, "NATS", err);
-    if (code == 0)
-        code = find_stream(p, err);
+    return code < 0 ? code : find_stream(p, err);
+}
+
+int nats_publisher_connect(nats_publisher_t *p, tbus_error_t *err)
+{
+    nats_publisher_disconnect(p);
+    int code = connect_all(p, err);
     if (code < 0) {
         nats_publisher_disconnect(p);
         return code;
@@ -339,28 +337,25 @@ int nats_publisher_connect(nats_publisher_t *p, tbus_error_t *err)
 
 void nats_publisher_disconnect(nats_publisher_t *p)
 {
+    nats_socket_close(p->socket);
     nats_connection_silence(p->connection);
     natsSubscription_Destroy(p->answers);
-    pthread_mutex_lock(&p->lock);
-    while (p->listening)
-        pthread_cond_wait(&p->quiet, &p->lock);
-    pthread_mutex_unlock(&p->lock);
     jsCtx_Destroy(p->js);
     nats_connection_close(p->connection);
     p->answers = NULL;
     p->js = NULL;
     p->connection = NULL;
     p->server[0] = 0;
-    pthread_mutex_lock(&p->lock);
-    p->head = p->tail;
-    tbus_store_relaxed_u32(&p->overrun, 0);
-    pthread_mutex_unlock(&p->lock);
 }
 
-bool nats_publisher_connected(const nats_publisher_t *p)
+bool nats_publisher_connected(const nats_publisher_t *p, tbus_error_t *err)
 {
-    return p->connection && !tbus_load_relaxed_u32(&p->overrun) &&
-           !natsConnection_IsClosed(p->connection);
+    if (!p->by_library && !nats_socket_is_open(p->socket, err))
+        return false;
+    if (p->connection && !natsConnection_IsClosed(p->connection))
+        return true;
+    (void)tbus_fail(err, -ENOTCONN, "the connection to NATS is lost");
+    return false;
 }
 
 const char *nats_publisher_stream(const nats_publisher_t *p)
@@ -463,50 +458,51 @@ int nats_publisher_ask(nats_publisher_t *p, const char *const *topics, uint32_t 
 
 /* --- published --- */
 
-static natsStatus set_number(natsMsg *msg, const char *key, uint64_t number)
+/* The lines of a block, one by one; it is cut up by that. */
+static natsStatus set_headers(natsMsg *msg, char *block)
 {
-    char text[NUMBER_MAX];
-    snprintf(text, sizeof text, "%" PRIu64, number);
-    return natsMsgHeader_Set(msg, key, text);
-}
-
-static natsStatus set_headers(const nats_publisher_t *p, natsMsg *msg, const nats_outgoing_t *m)
-{
-    char id[NATS_ID_MAX];
-    if (!nats_id(p->wish.session, m->topic, m->seq, m->end, id))
-        return NATS_INVALID_ARG;
-    natsStatus s = natsMsgHeader_Set(msg, NATS_HEADER_ID, id);
-    if (s == NATS_OK)
-        s = set_number(msg, NATS_HEADER_LAST_SEQUENCE, m->last_sequence);
-    if (s == NATS_OK && m->names_message) {
-        (void)nats_id(p->wish.session, m->topic, m->last_seq, m->last_end, id); /* as above */
-        s = natsMsgHeader_Set(msg, NATS_HEADER_LAST_ID, id);
+    natsStatus s = NATS_OK;
+    char *line = strstr(block, "\r\n") + 2;
+    while (s == NATS_OK && *line != '\r') {
+        char *colon = strstr(line, ": "), *end = strstr(line, "\r\n");
+        *colon = *end = 0;
+        s = natsMsgHeader_Set(msg, line, colon + 2);
+        line = end + 2;
     }
-    if (s == NATS_OK)
-        s = set_number(msg, NATS_HEADER_SEQUENCE, m->seq);
-    if (s == NATS_OK)
-        s = natsMsgHeader_Set(msg, NATS_HEADER_TYPE, m->type);
-    if (s == NATS_OK && m->time_ns)
-        s = set_number(msg, NATS_HEADER_TIME, m->time_ns);
-    if (s == NATS_OK && m->warm_up)
-        s = natsMsgHeader_Set(msg, NATS_HEADER_WARM_UP, "1");
-    if (s == NATS_OK && m->lost)
-        s = set_number(msg, NATS_HEADER_LOST, m->lost);
     return s;
 }
 
-int nats_publisher_put(nats_publisher_t *p, const nats_outgoing_t *m, tbus_error_t *err)
+static int put_by_library(nats_publisher_t *p, const nats_outgoing_t *m, char *headers,
+                          tbus_error_t *err)
 {
-    char reply[INBOX_MAX + NUMBER_MAX];
+    char reply[INBOX_MAX + NATS_NUMBER_MAX + 2];
     natsMsg *msg = NULL;
-    if (!p->connection)
-        return tbus_fail(err, -ENOTCONN, "not connected to NATS");
     snprintf(reply, sizeof reply, "%s.%" PRIu64, p->inbox, m->ticket);
     natsStatus s = natsMsg_Create(&msg, m->subject, reply, m->data, (int)m->bytes);
     if (s == NATS_OK)
-        s = set_headers(p, msg, m);
+        s = set_headers(msg, headers);
     if (s == NATS_OK)
         s = natsConnection_PublishMsg(p->connection, msg);
     natsMsg_Destroy(msg);
     return s == NATS_OK ? 0 : nats_status_fail((int)s, "cannot publish to NATS", err);
+}
+
+int nats_publisher_put(nats_publisher_t *p, const nats_outgoing_t *m, tbus_error_t *err)
+{
+    char headers[NATS_HEADERS_MAX];
+    if (!p->connection)
+        return tbus_fail(err, -ENOTCONN, "not connected to NATS");
+    size_t bytes = nats_headers_put(p->wish.session, m, headers);
+    if (bytes == 0)
+        return tbus_fail(err, -EINVAL, "a message of topic '%s' has no id", m->topic);
+    if (p->by_library)
+        return put_by_library(p, m, headers, err);
+    const nats_frame_out_t frame = {.subject = m->subject,
+                                    .reply = p->inbox,
+                                    .ticket = m->ticket,
+                                    .headers = headers,
+                                    .headers_bytes = bytes,
+                                    .payload = m->data,
+                                    .payload_bytes = m->bytes};
+    return nats_socket_put(p->socket, &frame, err);
 }

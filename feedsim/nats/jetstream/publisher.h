@@ -2,7 +2,7 @@
 /* publisher.h - messages into one JetStream stream, asynchronously: put one, go on, take the
  * answers when they are there.
  *
- *    put ---> library ---> server        answers <--- queue <--- library's thread <--- server
+ *    put ---> buffer -- turn --> server -- turn --> buffer ---> answers
  *
  * Every message has a ticket of the caller's, and its answer has it, too. What an answer means, and
  * what to publish when, is the caller's business (feedsim/bridge/flight.h). The library's own
@@ -10,8 +10,10 @@
  * what is in flight, and connect again without asking the stream how far it is.
  *
  * A connection is made, used until it is lost, and then given up: nothing of an old one comes over
- * a new one. All calls are for one thread. `put` waits when the network takes nothing, up to
- * NATS_WRITE_MS, and then the connection counts as lost.
+ * a new one. It is two connections: one of the library, which asks, and one whose socket is ours,
+ * for messages and answers (feedsim/nats/jetstream/socket.h). With TLS the library does all of it:
+ * then `put` waits when the network takes nothing, up to NATS_WRITE_MS, and the connection counts
+ * as lost. All calls are for one thread.
  */
 #ifndef TICKBUS_FEEDSIM_NATS_JETSTREAM_PUBLISHER_H
 #define TICKBUS_FEEDSIM_NATS_JETSTREAM_PUBLISHER_H
@@ -23,6 +25,7 @@
 #include "feedsim/nats/answer.h"
 #include "feedsim/nats/jetstream/connection.h"
 #include "feedsim/nats/layout.h"
+#include "feedsim/nats/outgoing.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,24 +46,6 @@ typedef struct nats_stream_wish {
     uint32_t replicas;
     uint64_t duplicates_ns; /* how long the server remembers ids */
 } nats_stream_wish_t;
-
-typedef struct nats_outgoing {
-    const char *subject;
-    const char *topic;
-    const char *type; /* tick ..., or NATS_TYPE_ */
-    uint64_t ticket;
-    uint64_t last_sequence; /* in the stream, of the message before */
-    bool names_message;     /* and its id: of the same topic, with this sequence on it */
-    bool last_end;
-    uint64_t last_seq;
-    uint64_t seq;     /* on its topic */
-    uint64_t time_ns; /* since 1970; 0: none */
-    uint64_t lost;    /* with NATS_TYPE_LOST */
-    bool warm_up;
-    bool end;
-    const void *data;
-    size_t bytes;
-} nats_outgoing_t;
 
 typedef struct nats_incoming_answer {
     uint64_t ticket;
@@ -86,11 +71,9 @@ typedef struct nats_stream_last {
 
 typedef struct nats_publisher nats_publisher_t;
 
-/* Nothing is connected yet. `way` and `wish`: their texts must outlive it. `in_flight_max`: answers
- * that may come before they are taken. Cold. */
+/* Nothing is connected yet. `way` and `wish`: their texts must outlive it. Cold. */
 int nats_publisher_create(const nats_way_t *way, const nats_stream_wish_t *wish,
-                          uint32_t in_flight_max, nats_publisher_t **out_publisher,
-                          tbus_error_t *err);
+                          nats_publisher_t **out_publisher, tbus_error_t *err);
 void nats_publisher_destroy(nats_publisher_t *p); /* accepts NULL */
 
 /* Connect and find the stream, or make it. Waits, up to the way's timeout for each step. As
@@ -99,8 +82,8 @@ void nats_publisher_destroy(nats_publisher_t *p); /* accepts NULL */
 int nats_publisher_connect(nats_publisher_t *p, tbus_error_t *err);
 /* Give the connection up; answers that were not taken are gone. */
 void nats_publisher_disconnect(nats_publisher_t *p);
-/* Is it connected, as far as is known? */
-bool nats_publisher_connected(const nats_publisher_t *p);
+/* Is it connected, as far as is known? Else `err` says why not. */
+bool nats_publisher_connected(const nats_publisher_t *p, tbus_error_t *err);
 
 /* The stream's name; "": not known yet. And the server that it is connected to. */
 const char *nats_publisher_stream(const nats_publisher_t *p);
@@ -112,16 +95,20 @@ int nats_publisher_ask(nats_publisher_t *p, const char *const *topics, uint32_t 
                        nats_stream_last_t *out_stream, nats_topic_last_t *out_lasts,
                        tbus_error_t *err);
 
-/* One message on its way. Negative: it is not, and the connection is no good any more. Warm: the
- * library allocates. */
+/* One message, which goes out with the next turn. Negative: it does not, and the connection is no
+ * good any more. Warm: the library allocates. */
 int nats_publisher_put(nats_publisher_t *p, const nats_outgoing_t *message, tbus_error_t *err);
+/* The network does not take what was put: no more should be. */
+bool nats_publisher_is_choked(const nats_publisher_t *p);
 
-/* Take up to `max` answers. Never waits. */
+/* What was put goes out, as far as the network takes it, and what has come comes in. Never waits.
+ * To be called all the time: servers are answered as well, and one that is not answered to hangs
+ * up. A system call or two. */
+void nats_publisher_turn(nats_publisher_t *p, uint64_t now_ns);
+/* Take up to `max` answers that have come. Never waits. */
 uint32_t nats_publisher_answers(nats_publisher_t *p, nats_incoming_answer_t *out, uint32_t max);
-/* Before a sleep on the descriptor: the next answer makes it readable, once. False: there are
- * answers already. Who does not sleep costs the library's thread no system call. */
-bool nats_publisher_arm(nats_publisher_t *p);
-int nats_publisher_fd(const nats_publisher_t *p);
+/* Sleep until an answer comes, or for `ns`; with TLS for `ns` in any case. */
+void nats_publisher_wait(nats_publisher_t *p, uint64_t ns);
 
 #ifdef __cplusplus
 }
