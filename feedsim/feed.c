@@ -12,6 +12,7 @@
 
 #include <tickbus/market/clock.h>
 
+#include "bus/market/places.h"
 #include "bus/run/stamps.h"
 
 #include "feedsim/arrivals.h"
@@ -50,6 +51,7 @@ typedef struct feed_stage {
     tbus_stage_t base;
     tbus_outlet_t md; /* keeps one tick that was due */
     feed_source_t *source;
+    places_t *places;       /* NULL: none are told */
     feed_opening_t opening; /* goes out before the source is asked */
     feed_selection_t selection;
     feed_timeline_t timeline;
@@ -338,6 +340,7 @@ static enum tbus_outlet_result send_tick(feed_stage_t *f)
 static bool publish(feed_stage_t *f, uint64_t due_ns)
 {
     intend(f, f->tick, due_ns);
+    places_tell(f->places, f->tick, f->bytes);
     if (TBUS_UNLIKELY(f->base.bus->stamps != NULL))
         note_publish(f, due_ns);
     if (f->window != FEED_BEFORE && f->pace.kind != FEED_PACE_MAX)
@@ -366,6 +369,7 @@ static uint32_t send_batch(feed_stage_t *f, uint64_t now_ns, uint32_t want)
     if (TBUS_UNLIKELY(count == 0))
         return 0;
     uint64_t intended = intended_ns(f, now_ns);
+    places_tell_all(f->places, f->batch, count);
     for (uint32_t i = 0; i < count; i++) {
         f->batch[i].intended |= intended;
         (void)tbus_publish_plain(p, &f->batch[i], sizeof f->batch[i], true);
@@ -549,6 +553,7 @@ static void feed_destroy(tbus_stage_t *stage)
     tbus_stage_leave(stage);
     feed_shown_close(&f->shown);
     feed_source_close(f->source);
+    places_destroy(f->places);
     feed_opening_clear(&f->opening);
     feed_arrivals_clear(&f->arrivals);
     tbus_outlet_destroy(&f->md);
@@ -659,6 +664,15 @@ static int open_source(feed_stage_t *f, const feed_params_t *params, tbus_error_
     return 0;
 }
 
+/* Whoever takes ticks that an earlier feed has sent has orders that we know nothing of. */
+static int open_places(feed_stage_t *f, uint64_t places, tbus_error_t *err)
+{
+    uint64_t position, seq;
+    const tbus_ring_t *md = &f->md.publisher.ring;
+    bool whole = tbus_ring_end(md, &position, &seq) && seq == md->shared->first_seq;
+    return places == 0 ? 0 : places_create((uint32_t)places, whole, &f->places, err);
+}
+
 static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err)
 {
     tbus_bus_t *bus = f->base.bus;
@@ -674,6 +688,9 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
         rc = tbus_outlet_create(&f->md, 1, TICK_LEN_MAX, err);
     if (rc == 0)
         rc = tbus_stage_join_publisher(&f->base, "md", &f->md.publisher, err);
+    if (rc != 0)
+        return rc;
+    rc = open_places(f, params->places, err);
     if (rc != 0)
         return rc;
     f->batches = f->batches && !tbus_publish_is_other(&f->md.publisher, sizeof(tick_t));

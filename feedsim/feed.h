@@ -26,6 +26,9 @@
  * with this feed's policy; their range goes onto the gap board (gap_board.h). A recorded mark goes
  * out again like a message.
  *
+ * The tick of an order tells readers where their books keep it (bus/market/places.h), which is no
+ * part of the message.
+ *
  * Counters: feed.messages and feed.bytes (of messages, without framing and marks), feed.by_type.X
  * for each type X seen, by its ITCH letter or as 0xNN, feed.gaps and feed.lost (once there is a
  * gap: how many, and how many messages they speak of), feed.errors, feed.ended (1: there was no
@@ -67,6 +70,7 @@ typedef struct feed_values {
     char opening[TBUS_PARAM_TEXT_MAX];
     char arrivals[TBUS_PARAM_TEXT_MAX];
     uint64_t prepare;
+    uint64_t places;
     uint32_t gap_policy; /* enum feed_gaps */
     uint32_t symbols_count;
     char symbols[FEED_SYMBOLS_MAX][FEED_SYMBOL_BYTES];
@@ -95,6 +99,7 @@ typedef struct feed_params {
     /* as feed_pace_set_arrivals and feed_arrivals_named take them; NULL or "": constant */
     const char *arrivals;
     uint64_t prepare;       /* so many ticks are read and decoded before the first goes out */
+    uint64_t places;        /* as places_create takes it (bus/market/places.h); 0: none are told */
     uint32_t gap_policy;    /* enum feed_gaps */
     feed_gap_board_t *gaps; /* where each is told; NULL: nowhere */
     const char (*symbols)[FEED_SYMBOL_BYTES]; /* only these; selection.h */

@@ -11,6 +11,7 @@
 
 #include <tickbus/msg/tick.h>
 
+#include "bus/market/places.h"
 #include "feedsim/arrivals.h"
 #include "feedsim/feed.h"
 #include "feedsim/pace.h"
@@ -19,6 +20,7 @@
 #include "feedsim/timeline.h"
 
 #define PREPARE_MAX INT64_C(100000000)
+#define PLACES_MAX  (INT64_C(1) << 28)
 
 /* What can be known without looking at files, which belongs to the run: the kind, and the keys of
  * synth. */
@@ -120,6 +122,10 @@ static const tbus_param_t table[] = {
      .max = PREPARE_MAX, .unit = "messages", .fallback = "0",
      .help = "so many are read and decoded before the first goes out, so that decoding delays "
              "none; 88 bytes each"},
+    {"places", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(feed_values_t, places), .min = 0,
+     .max = PLACES_MAX, .unit = "orders", .fallback = "1048576",
+     .help = "ticks of orders say where the books of their readers keep the order, as long as no "
+             "more are live at a time; 0, or more: each reader looks for itself"},
     {"gap_policy", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(feed_values_t, gap_policy),
      .choices = "block|warn", .fallback = "block",
      .help = "what new orders come to after messages were lost for good, until the day ends: "
@@ -233,6 +239,7 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
                             .opening = values->opening,
                             .arrivals = values->arrivals,
                             .prepare = values->prepare,
+                            .places = values->places,
                             .gap_policy = values->gap_policy,
                             .gaps = request->control,
                             .symbols = values->symbols,
@@ -244,7 +251,9 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
 static size_t memory_bytes(const void *params)
 {
     const feed_values_t *values = params;
-    return values->prepare * FEED_PREPARED_BYTES + feed_source_memory_bytes(values->source);
+    size_t places = values->places ? places_footprint((uint32_t)values->places) : 0;
+    return values->prepare * FEED_PREPARED_BYTES + places +
+           feed_source_memory_bytes(values->source);
 }
 
 const tbus_kind_t feed_kind = {
@@ -264,7 +273,7 @@ const tbus_kind_t feed_kind = {
     .errors_counter = "feed.errors",
     .check = check,
     .memory_bytes = memory_bytes,
-    .memory_keys = "feed.prepare, and keep_bytes= in feed.source",
+    .memory_keys = "feed.prepare, feed.places, and keep_bytes= in feed.source",
     .inherited_fd = inherited_fd,
     .describe = describe,
     .create = create,

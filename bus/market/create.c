@@ -3,45 +3,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <tickbus/segment.h>
 
+#include "bus/market/memory.h"
 #include "bus/market/symbols.h"
 #include "bus/market/view.h"
-
-#define HUGE_PAGE_BYTES ((size_t)2 << 20)
 
 static size_t round_up(size_t bytes, size_t unit)
 {
     return (bytes + unit - 1) / unit * unit;
-}
-
-/* Zeroed memory that begins with a huge page; all of it is touched. */
-static void *populate(size_t bytes)
-{
-    size_t mapped = bytes + HUGE_PAGE_BYTES;
-    unsigned char *all =
-        mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (all == MAP_FAILED)
-        return NULL;
-    size_t before = round_up((uintptr_t)all, HUGE_PAGE_BYTES) - (uintptr_t)all;
-    unsigned char *memory = all + before;
-    if (before != 0)
-        munmap(all, before);
-    munmap(memory + bytes, mapped - bytes - before);
-    (void)madvise(memory, bytes, MADV_HUGEPAGE); /* a kernel without it gives small pages */
-#ifdef MADV_POPULATE_WRITE
-    if (madvise(memory, bytes, MADV_POPULATE_WRITE) == 0)
-        return memory;
-    if (errno != EINVAL) { /* EINVAL: a kernel before 5.14 */
-        int failed = errno;
-        munmap(memory, bytes);
-        errno = failed;
-        return NULL;
-    }
-#endif
-    return memset(memory, 0, bytes);
 }
 
 /* Where its parts begin in the one mapping. */
@@ -99,7 +70,7 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
     char why[256];
     if (!tbus_memory_is_there(at.bytes, why, sizeof why))
         return fail_memory(limits, at.bytes, why, err);
-    unsigned char *memory = populate(at.bytes);
+    unsigned char *memory = market_memory_take(at.bytes);
     if (!memory)
         return fail_memory(limits, at.bytes, strerror(errno), err);
 
@@ -134,5 +105,5 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
 void market_destroy(market_t *m)
 {
     if (m)
-        munmap(m, m->bytes);
+        market_memory_give(m, m->bytes);
 }

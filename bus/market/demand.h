@@ -3,13 +3,13 @@
  *
  * In split layout risk and the executor take every tick, and look at the books of those few symbols
  * that orders are sent to. Their views (market_build_on_demand) keep of all other symbols no more
- * than what a book is made from: each order in the table of references, and in the pile of its side
- * (book.h), where the orders stand in the order of their time. Such a tick costs no search for a
- * price and no look at the touch, and nobody is told of it.
+ * than what a book is made from: each order where its reference finds it, and in the pile of its
+ * side (book.h), where the orders stand in the order of their time. Such a tick costs no search for
+ * a price and no look at the touch, and nobody is told of it.
  *
- *    tick of a symbol nobody asked for     order table -> pile
+ *    tick of a symbol nobody asked for     order -> pile
  *    somebody asks for its book            pile -> levels, oldest order first; once a day
- *    tick of a symbol somebody asked for   order table -> level -> touch
+ *    tick of a symbol somebody asked for   order -> level -> touch
  *
  * Queues and levels are then those that the ticks would have made one by one: an order joins the
  * end of its level, so all that matters is who comes first at each price.

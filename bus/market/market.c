@@ -38,12 +38,49 @@ FOR_BOTH int look_at_book(market_t *m, bool piled)
     return 0;
 }
 
+/* ---- places (places.h) */
+
+static __attribute__((noinline)) bool decide(market_t *m, const tick_t *tick)
+{
+    if (m->finds == VIEW_NOT_DECIDED && tick_has_place(tick)) {
+        m->finds = VIEW_BY_PLACE;
+        return true;
+    }
+    if (m->finds == VIEW_BY_PLACE || m->place_end != 0)
+        view_forget_places(m);
+    m->finds = VIEW_BY_TABLE;
+    return false;
+}
+
+/* Does the tick say where its order is, or is to be, and do we go by that? */
+static inline __attribute__((always_inline)) bool goes_by_place(market_t *m, const tick_t *tick)
+{
+    if (TBUS_LIKELY(m->finds == VIEW_BY_PLACE) && TBUS_LIKELY(tick_has_place(tick)))
+        return true;
+    return m->finds == VIEW_BY_TABLE ? false : decide(m, tick);
+}
+
+/* Is the order of `ref` at this place? */
+static inline bool stands_at(const market_t *m, uint32_t place, uint64_t ref)
+{
+    if (TBUS_UNLIKELY(place > m->orders.orders_max))
+        return false;
+    const queue_order_t *order = &m->queues.orders[place];
+    return order->ref == ref && order->qty != 0;
+}
+
+static inline bool is_free_place(const market_t *m, uint32_t place)
+{
+    return place - 1 < m->orders.orders_max && m->queues.orders[place].qty == 0;
+}
+
 /* ---- orders */
 
 /* Put an order on the book of the tick's symbol, behind the others of its level. Requires a
- * reference that is not in use, and its hash. */
-FOR_BOTH int add_order(market_t *m, uint64_t ref, uint64_t hash, unsigned which, const tick_t *tick,
-                       bool piled)
+ * reference that is not in use. `place`: as told, 0: none is; then `hash` is that of the
+ * reference. */
+FOR_BOTH int add_order(market_t *m, uint64_t ref, uint32_t place, uint64_t hash, unsigned which,
+                       const tick_t *tick, bool piled)
 {
     uint16_t locate = m->event.locate;
     uint32_t px_e4 = tick->px_e4;
@@ -56,7 +93,9 @@ FOR_BOTH int add_order(market_t *m, uint64_t ref, uint64_t hash, unsigned which,
     price_level_t *level = &m->levels.levels[index];
     level->qty += qty;
     level->orders++;
-    uint32_t place = queue_take(&m->queues);
+    bool told = place != 0;
+    if (!told)
+        place = queue_take(&m->queues);
     queue_order_t *order = &m->queues.orders[place];
     order->ref = ref;
     order->added_seq = m->event.md_seq;
@@ -64,7 +103,10 @@ FOR_BOTH int add_order(market_t *m, uint64_t ref, uint64_t hash, unsigned which,
     order->level = index;
     m->queues.events[place] = piled ? px_e4 : tick->event;
     queue_join(&m->queues, level, place);
-    orders_add(&m->orders, hash, place);
+    if (!told)
+        orders_add(&m->orders, hash, place);
+    else
+        m->orders.live++;
     if (m->orders.live > m->stats.live_orders_max)
         m->stats.live_orders_max = m->orders.live;
     if (piled)
@@ -102,8 +144,13 @@ FOR_BOTH void take_shares(market_t *m, order_spot_t spot, uint32_t qty, bool pil
         order->qty -= qty;
         return;
     }
-    orders_remove(&m->orders, spot);
     queue_leave(&m->queues, level, spot.place);
+    if (spot.bucket) {
+        orders_remove(&m->orders, spot);
+        queue_free(&m->queues, spot.place);
+    } else {
+        m->orders.live--; /* it was found by its place */
+    }
     if (--level->orders != 0)
         return;
     book_side_t *side = &m->books[level->locate].sides[level->side];
@@ -133,16 +180,27 @@ FOR_BOTH int add_named(market_t *m, const tick_t *tick, bool piled)
         m->stats.malformed++;
         return look_at_book(m, piled);
     }
-    uint64_t hash = orders_hash(&m->orders, tick->order_ref);
-    if (TBUS_UNLIKELY(orders_has(&m->orders, tick->order_ref, hash))) {
-        m->stats.duplicate_adds++;
-        return look_at_book(m, piled);
+    uint64_t hash = 0;
+    uint32_t place = goes_by_place(m, tick) ? tick_place(tick) : 0;
+    if (TBUS_UNLIKELY(m->finds == VIEW_BY_PLACE && !is_free_place(m, place))) {
+        view_forget_places(m);
+        place = 0;
+    }
+    if (place == 0) {
+        hash = orders_hash(&m->orders, tick->order_ref);
+        if (TBUS_UNLIKELY(orders_has(&m->orders, tick->order_ref, hash))) {
+            m->stats.duplicate_adds++;
+            return look_at_book(m, piled);
+        }
+    } else if (place >= m->place_end) {
+        m->place_end = place + 1;
     }
     if (TBUS_UNLIKELY(m->orders.live == m->orders.orders_max))
         return view_fail(m, m->orders_text);
     if (!piled)
         m->event.side = tick->side;
-    int rc = add_order(m, tick->order_ref, hash, ask != 0 ? BOOK_ASK : BOOK_BID, tick, piled);
+    int rc =
+        add_order(m, tick->order_ref, place, hash, ask != 0 ? BOOK_ASK : BOOK_BID, tick, piled);
     return TBUS_UNLIKELY(rc != 0) ? rc : look_at_book(m, piled);
 }
 
@@ -190,7 +248,11 @@ static inline price_level_t *level_of(const market_t *m, order_spot_t spot)
 static inline __attribute__((always_inline)) order_spot_t referenced(market_t *m,
                                                                      const tick_t *tick)
 {
-    order_spot_t spot = orders_find(&m->orders, tick->order_ref);
+    order_spot_t spot = {0};
+    if (!goes_by_place(m, tick))
+        spot = orders_find(&m->orders, tick->order_ref);
+    else if (stands_at(m, tick_place(tick), tick->order_ref))
+        spot.place = tick_place(tick);
     if (TBUS_UNLIKELY(spot.place == 0)) {
         m->stats.unknown_order_refs++;
         m->stats.unknown_by_type[tick->type & 127]++;
@@ -244,14 +306,15 @@ FOR_BOTH int apply_replace(market_t *m, const tick_t *tick, bool piled)
     if (!piled && TBUS_UNLIKELY(!replace_has_a_level(m, from, tick->px_e4)))
         return view_fail(m, m->levels_text);
     take_shares(m, spot, m->queues.orders[spot.place].qty, piled);
-    uint64_t hash = orders_hash(&m->orders, tick->new_ref);
+    uint32_t place = spot.bucket ? 0 : spot.place;
+    uint64_t hash = place != 0 ? 0 : orders_hash(&m->orders, tick->new_ref);
     int rc = 0;
     if (TBUS_UNLIKELY(tick->qty == 0))
         m->stats.malformed++;
-    else if (TBUS_UNLIKELY(orders_has(&m->orders, tick->new_ref, hash)))
+    else if (TBUS_UNLIKELY(place == 0 && orders_has(&m->orders, tick->new_ref, hash)))
         m->stats.duplicate_adds++;
     else
-        rc = add_order(m, tick->new_ref, hash, which, tick, piled);
+        rc = add_order(m, tick->new_ref, place, hash, which, tick, piled);
     return TBUS_UNLIKELY(rc != 0) ? rc : look_at_book(m, piled);
 }
 

@@ -45,6 +45,12 @@ void market_fetch_far(const market_t *m, const tick_t *tick, size_t bytes)
 {
     if (bytes < sizeof *tick)
         return;
+    if (m->finds == VIEW_BY_PLACE) {
+        if (tick_has_place(tick) && tick_place(tick) <= m->orders.orders_max)
+            __builtin_prefetch(&m->queues.orders[tick_place(tick)], 1, 3);
+        __builtin_prefetch(&m->books[m->numbers[tick_locate(tick)]], 1, 3);
+        return;
+    }
     __builtin_prefetch(bucket_of(m, orders_hash(&m->orders, tick->order_ref)), 1, 3);
     if (tick->type == ITCH_ORDER_REPLACE)
         __builtin_prefetch(bucket_of(m, orders_hash(&m->orders, tick->new_ref)), 1, 3);
@@ -53,7 +59,7 @@ void market_fetch_far(const market_t *m, const tick_t *tick, size_t bytes)
 
 void market_fetch_near(const market_t *m, const tick_t *tick, size_t bytes)
 {
-    if (!refers_to_an_order(tick, bytes))
+    if (m->finds == VIEW_BY_PLACE || !refers_to_an_order(tick, bytes))
         return;
     uint64_t hash = orders_hash(&m->orders, tick->order_ref);
     const order_bucket_t *bucket = bucket_of(m, hash);

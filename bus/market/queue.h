@@ -2,7 +2,7 @@
 /* queue.h - the orders of one price level, in the order of their time. Private to bus/market.
  *
  * An order's place in the pool stays as long as the order lives; the table of references
- * (orders.h) has nothing but such places.
+ * (orders.h) has nothing but such places, and the feed tells them (places.h).
  *
  *    level.first -> o <-> o <-> o <- level.last        `behind`, back by `ahead`
  *
@@ -24,7 +24,7 @@ typedef struct queue_order {
     uint64_t ref;
     /* md sequence of the tick that added it: its place in time */
     uint64_t added_seq;
-    uint32_t qty;
+    uint32_t qty;   /* 0: the place is free */
     uint32_t level; /* index of its price level */
     uint32_t ahead; /* neighbours in the queue, 0: none */
     /* ... of a free place: how far the next free one is from the one behind this one */
@@ -86,14 +86,14 @@ static inline void queue_free(queue_pool_t *pool, uint32_t place)
     pool->free = place;
 }
 
-/* It leaves its level, and its place is free. */
-static inline void queue_leave(queue_pool_t *pool, price_level_t *level, uint32_t place)
+/* It leaves its level; its place is still to be freed, or somebody else knows that it is free. */
+static inline void queue_leave(const queue_pool_t *pool, price_level_t *level, uint32_t place)
 {
     queue_order_t *order = &pool->orders[place];
+    order->qty = 0;
     uint32_t ahead = order->ahead, behind = order->behind;
     *queue_choose(ahead != 0, &pool->orders[ahead].behind, &level->first) = behind;
     *queue_choose(behind != 0, &pool->orders[behind].ahead, &level->last) = ahead;
-    queue_free(pool, place);
 }
 
 /* All orders of a level leave with it. */
@@ -101,6 +101,7 @@ static inline void queue_free_all(queue_pool_t *pool, const price_level_t *level
 {
     for (uint32_t at = level->first, behind; at != 0; at = behind) {
         behind = pool->orders[at].behind;
+        pool->orders[at].qty = 0;
         queue_free(pool, at);
     }
 }

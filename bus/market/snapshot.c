@@ -255,7 +255,7 @@ int snapshot_take(snapshot_t *s, const market_t *m, const standing_t *standing)
     if (m->failed || m->orders.live > s->orders_max)
         return -TBUS_ELIMIT;
     collection_t all = {.orders = m->queues.orders, .out = s->sorted[0]};
-    orders_each(&m->orders, collect, &all);
+    view_each_order(m, collect, &all);
     uint32_t count = all.count;
     assert(count == m->orders.live);
     const by_age_t *sorted = sort(s, count);

@@ -44,6 +44,7 @@ void states_empty_books(market_t *m)
         empty_side(m, &book->sides[BOOK_ASK]);
     }
     orders_clear(&m->orders);
+    m->finds = VIEW_NOT_DECIDED;
     m->stats.live_orders = m->stats.live_levels = 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* view.h - what a market view is made of: shared by market.c, which applies ticks to it, symbols.c,
- * states.c, demand.c and create.c. Private to bus/market. */
+ * states.c, demand.c, view.c and create.c. Private to bus/market. */
 #ifndef TICKBUS_MARKET_VIEW_H
 #define TICKBUS_MARKET_VIEW_H
 
@@ -19,6 +19,10 @@ typedef struct symbol_book {
 
 _Static_assert(sizeof(symbol_book_t) == 64, "one cache line a symbol");
 
+/* How the order that a tick refers to is found. NOT_DECIDED: there is none yet, and the first one
+ * decides. */
+enum view_finds { VIEW_NOT_DECIDED = 0, VIEW_BY_PLACE = 1, VIEW_BY_TABLE = 2 };
+
 struct market {
     market_event_t event; /* of the last tick */
     uint64_t seq_before;  /* of the one before */
@@ -28,6 +32,7 @@ struct market {
     uint16_t *numbers;    /* MARKET_LOCATES, by wire locate: market_number */
     symbol_book_t *books; /* MARKET_LOCATES, by number, like symbols */
     uint64_t unnamed;     /* drawn at random: no tick has it for a name */
+    uint8_t finds;        /* enum view_finds */
     bool failed;          /* a table was full: nothing may be applied any more */
     bool orders_seen;     /* an A or F came on this day */
     uint8_t market_code;  /* of h, our own */
@@ -40,8 +45,9 @@ struct market {
     bool lacks_events; /* orders came while they were: queues.events does not tell of these */
     market_day_t day;
     market_symbol_t *symbols;
-    uint16_t *by_name; /* numbers by the hash of their names; 0: the place is free */
-    uint32_t free_at;  /* numbers above this one are taken */
+    uint16_t *by_name;  /* numbers by the hash of their names; 0: the place is free */
+    uint32_t free_at;   /* numbers above this one are taken */
+    uint32_t place_end; /* places at or above this one were never told; 0: none was */
     /* Numbers that have a name, in the order in which they got it, and wire locates that named a
      * symbol on this day: nothing else need be looked at when a day or a phase begins. */
     uint16_t *named;
@@ -64,6 +70,12 @@ static inline int view_fail(market_t *m, const char *text)
     m->limit_text = text;
     return -TBUS_ELIMIT;
 }
+
+/* Places are told no more, or cannot be believed: all live orders go into the table, and are found
+ * there until there are none. Cold: a walk through all places. */
+void view_forget_places(market_t *m);
+/* Calls `see` for every live order, in no order. Cold. */
+void view_each_order(const market_t *m, void (*see)(void *context, uint32_t place), void *context);
 
 /* Best bid and best ask of a book that is built. */
 static inline market_touch_t view_touch(const market_t *m, const symbol_book_t *book)

@@ -468,11 +468,15 @@ void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns)
         sched_yield();
         return;
     }
-    if (w->mode == TBUS_WAIT_PARK && w->looks % LOOKS_PER_TIME == 0) {
+    bool yields = w->mode == TBUS_WAIT_PARK && w->yield_ns != 0;
+    if (yields && w->looks > 1)
+        sched_yield();
+    if (w->mode == TBUS_WAIT_PARK && (yields || w->looks % LOOKS_PER_TIME == 0)) {
         uint64_t now_ns = tbus_clock_ns();
+        uint64_t awake_ns = yields ? w->yield_ns : SPIN_NS;
         if (!w->idle_since_ns)
             w->idle_since_ns = now_ns;
-        if (now_ns - w->idle_since_ns >= SPIN_NS && deadline_ns > now_ns + SPIN_NS) {
+        if (now_ns - w->idle_since_ns >= awake_ns && deadline_ns > now_ns + SPIN_NS) {
             /* Wake a little before the deadline and spin until then. */
             tbus_waiter_park(w, now_ns,
                              deadline_ns == UINT64_MAX ? UINT64_MAX : deadline_ns - SPIN_NS);

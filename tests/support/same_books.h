@@ -23,6 +23,39 @@ static inline void same_side(const market_t *a, const market_t *b, uint16_t wire
     }
 }
 
+/* Order by order. */
+static inline void same_queue(const market_t *a, const market_t *b, uint16_t locate, uint8_t side,
+                              uint32_t px_e4)
+{
+    uint32_t in_a = market_first_order(a, locate, side, px_e4);
+    uint32_t in_b = market_first_order(b, locate, side, px_e4);
+    while (in_a != 0 && in_b != 0) {
+        market_order_t one, other;
+        in_a = market_order_behind(a, in_a, &one);
+        in_b = market_order_behind(b, in_b, &other);
+        assert_int_equal(one.added_seq, other.added_seq);
+        assert_int_equal(one.qty, other.qty);
+    }
+    assert_int_equal(in_a, 0);
+    assert_int_equal(in_b, 0);
+}
+
+/* Both books of a symbol that has the same number in both views, down to each order. */
+static inline void same_orders(const market_t *a, const market_t *b, uint16_t wire_locate)
+{
+    uint16_t locate = market_number(a, wire_locate);
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t side = (uint8_t) "BS"[i];
+        uint32_t px_e4;
+        uint64_t qty;
+        same_side(a, b, wire_locate, side);
+        for (uint32_t at = 0; market_level(a, locate, side, at, &px_e4, &qty, NULL); at++) {
+            assert_int_equal(market_qty_at(b, locate, side, px_e4), qty);
+            same_queue(a, b, locate, side, px_e4);
+        }
+    }
+}
+
 static inline void same_symbol(const market_symbol_t *a, const market_symbol_t *b)
 {
     assert_int_equal(a->known, b->known);

@@ -83,21 +83,6 @@ static void apply(views_t *v, tick_t tick)
     same_events(v);
 }
 
-static void same_queue(const views_t *v, uint16_t locate, uint8_t side, uint32_t px_e4)
-{
-    uint32_t in_all = market_first_order(v->all, locate, side, px_e4);
-    uint32_t on_demand = market_first_order(v->on_demand, locate, side, px_e4);
-    while (in_all != 0 && on_demand != 0) {
-        market_order_t one, other;
-        in_all = market_order_behind(v->all, in_all, &one);
-        on_demand = market_order_behind(v->on_demand, on_demand, &other);
-        assert_int_equal(one.added_seq, other.added_seq);
-        assert_int_equal(one.qty, other.qty);
-    }
-    assert_int_equal(in_all, 0);
-    assert_int_equal(on_demand, 0);
-}
-
 /* Everything that can be asked about a symbol, down to each order. */
 static void ask_everything(const views_t *v, uint16_t wire_locate)
 {
@@ -106,16 +91,7 @@ static void ask_everything(const views_t *v, uint16_t wire_locate)
     assert_int_equal(market_symbol(v->on_demand, locate)->last_px_e4,
                      market_symbol(v->all, locate)->last_px_e4);
     same_stats(v);
-    for (unsigned i = 0; i < 2; i++) {
-        uint8_t side = (uint8_t) "BS"[i];
-        uint32_t px_e4;
-        uint64_t qty;
-        same_side(v->all, v->on_demand, wire_locate, side);
-        for (uint32_t at = 0; market_level(v->all, locate, side, at, &px_e4, &qty, NULL); at++) {
-            assert_int_equal(market_qty_at(v->on_demand, locate, side, px_e4), qty);
-            same_queue(v, locate, side, px_e4);
-        }
-    }
+    same_orders(v->all, v->on_demand, wire_locate);
 }
 
 /* The first question about a book is one of five; whichever it is, it builds the book. */
@@ -138,7 +114,7 @@ static void ask_one_thing(const views_t *v, uint16_t wire_locate, uint32_t what)
         assert_int_equal(market_qty_at(v->on_demand, locate, 'S', one.ask_px_e4), one.ask_qty);
         break;
     case 3:
-        same_queue(v, locate, 'B', one.bid_px_e4);
+        same_queue(v->all, v->on_demand, locate, 'B', one.bid_px_e4);
         break;
     default:
         assert_int_equal(market_build(v->on_demand, locate), 0);

@@ -339,6 +339,29 @@ static void who_has_drained_its_rings_pauses_longer_once_where_it_is_told_to(voi
     test_ring_destroy(&ring);
 }
 
+/* Of one that parks, after `looks` in vain. */
+static uint64_t parks_of(uint64_t yield_ns, unsigned looks)
+{
+    tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){.kind = TBUS_SPSC});
+    tbus_subscriber_t s = test_subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
+    tbus_waiter_t waiter;
+    tbus_waiter_init(&waiter, TBUS_WAIT_PARK);
+    tbus_waiter_watch_subscriber(&waiter, &s);
+    waiter.yield_ns = yield_ns;
+    for (unsigned i = 0; i < looks; i++)
+        tbus_waiter_idle(&waiter, UINT64_MAX);
+    tbus_subscriber_leave(&s);
+    test_ring_destroy(&ring);
+    return waiter.parks;
+}
+
+static void who_is_told_to_yield_sleeps_when_that_time_is_over_and_not_before(void **state)
+{
+    (void)state;
+    assert_int_equal(parks_of(UINT64_C(3600000000000), 5000), 0);
+    assert_int_equal(parks_of(1, 4), 2); /* every other look begins anew */
+}
+
 static void count_searches(void *context)
 {
     ++*(unsigned *)context;
@@ -533,6 +556,7 @@ int main(void)
         cmocka_unit_test(a_claim_that_is_found_at_a_look_is_asked_about_at_once),
         cmocka_unit_test(sleepers_of_a_ring_take_turns_at_looking_and_one_alone_takes_them_all),
         cmocka_unit_test(who_has_drained_its_rings_pauses_longer_once_where_it_is_told_to),
+        cmocka_unit_test(who_is_told_to_yield_sleeps_when_that_time_is_over_and_not_before),
         cmocka_unit_test(a_waiter_that_spins_searches_for_the_dead_by_the_number_of_its_looks),
         cmocka_unit_test(who_sleeps_often_interrupts_publishers_once_and_has_them_execute_fences),
         cmocka_unit_test(who_leaves_or_takes_a_place_wants_no_fences_and_leaves_those_of_others),

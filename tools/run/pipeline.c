@@ -20,6 +20,8 @@
 /* Some microseconds: longer than it takes to be found at the heels of a feed that goes at `max`,
  * shorter than it takes that feed to fill a ring. */
 #define DRAINED_PAUSES 512u
+/* Some turns of those who share the CPU. bench/README.md has what it spares. */
+#define YIELD_NS UINT64_C(100000)
 
 /* --- the bus */
 
@@ -497,7 +499,9 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
                             .beat_context = pipeline,
                             .allocated_bytes = allocation_meter()};
         tbus_waiter_init(&loop.waiter, plan->wait);
-        loop.waiter.drained_pauses = config_unpaced(pipeline->config) ? DRAINED_PAUSES : 0;
+        bool unpaced = config_unpaced(pipeline->config);
+        loop.waiter.drained_pauses = unpaced ? DRAINED_PAUSES : 0;
+        loop.waiter.yield_ns = unpaced ? YIELD_NS : 0;
         code = run_loop(pipeline, index, &loop);
     }
     while (running.stages_count--) {

@@ -5,7 +5,8 @@
  *            Between two turns of a process that has inputs and no deadline its rings are looked at
  *            a few times, which takes less than a turn
  *    yield   spin a little, then sched_yield(2)
- *    park    spin about as long as a wake-up costs, then sleep on a futex until a publisher rings
+ *    park    spin about as long as a wake-up costs, or yield for a time that is set, then sleep on
+ *            a futex until a publisher rings
  *    auto    spin when every spinning process can have a CPU of its own, else park
  *
  * A stage that has wound down, since its source has ended, parks whatever the mode was (stage.h).
@@ -87,6 +88,10 @@ typedef struct tbus_waiter {
      * reader at its heels takes each line from it before that is full. 0: as usual. */
     uint32_t drained_pauses;
     uint64_t drains; /* how often it did */
+    /* Of a parking process: for so long it gives the CPU away between looks before it sleeps,
+     * instead of spinning for a few microseconds. For processes that outnumber the CPUs and will
+     * have work soon: who yields is woken by nobody. 0: as usual. */
+    uint64_t yield_ns;
 } tbus_waiter_t;
 
 /* `mode` must not be AUTO: call tbus_wait_mode_resolve first. */

@@ -18,6 +18,10 @@
  * Which members a type fills, or that it carries its bytes in `body`, is said by the table in
  * tickbus/msg/itch_types.h. Members that a type does not fill are zero.
  *
+ * Between members that it fills, the tick of an order (A F E C X D U) may carry a hint of the feed:
+ * where the books of its readers keep that order (tick_place_put). It is no part of the message,
+ * and may be left out.
+ *
  * Types that ITCH 5.0 does not know carry their bytes after the header in `body`. An unknown
  * message longer than TICK_BODY_MAX bytes makes a tick longer than sizeof(tick_t): the body just
  * goes on, and the length that came with the message (from the ring or the journal) tells where it
@@ -148,6 +152,39 @@ TBUS_INLINE uint16_t tick_locate(const tick_t *t)
 TBUS_INLINE uint64_t tick_pack(uint64_t ns, uint16_t high)
 {
     return (ns & TICK_NS_MASK) | ((uint64_t)high << 48);
+}
+
+/* In `aux` of the tick of an order: it has a place. */
+#define TICK_PLACED 1u
+
+/* The feed's hint of such a tick: the place of its order among those of a reader's books, 0: there
+ * is no order of that reference. A stands with F's attribution in the way of F. */
+TBUS_INLINE void tick_place_put(tick_t *t, uint32_t place)
+{
+    t->aux = TICK_PLACED;
+    if (t->type == 'F')
+        t->match = place;
+    else
+        memcpy(t->mpid, &place, sizeof place);
+}
+/* It has none: readers look for its reference. */
+TBUS_INLINE void tick_place_none(tick_t *t)
+{
+    t->aux = 0;
+    if (t->type == 'F')
+        t->match = 0;
+    else
+        memset(t->mpid, 0, sizeof t->mpid);
+}
+TBUS_INLINE int tick_has_place(const tick_t *t)
+{
+    return t->aux == TICK_PLACED;
+}
+TBUS_INLINE uint32_t tick_place(const tick_t *t)
+{
+    uint32_t place;
+    memcpy(&place, t->mpid, sizeof place);
+    return t->type == 'F' ? (uint32_t)t->match : place;
 }
 
 /* Is it the feed's word, and no message of its source? */

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* memory.h - what the books stand in. Private to bus/market. */
+#ifndef TICKBUS_MARKET_MEMORY_H
+#define TICKBUS_MARKET_MEMORY_H
+
+#include <stddef.h>
+
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+
+/* Zeroed memory that begins with a huge page, in huge pages where the kernel gives them; all of it
+ * is touched. NULL with errno. */
+void *market_memory_take(size_t bytes);
+void market_memory_give(void *memory, size_t bytes);
+
+#endif
