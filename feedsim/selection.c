@@ -15,9 +15,10 @@ void feed_selection_init(feed_selection_t *s, const char (*symbols)[FEED_SYMBOL_
     }
 }
 
-/* The symbol that it names; NULL: it names none. */
-static const char *symbol_of(const tick_t *tick)
+const char *feed_symbol_of(const tick_t *tick, size_t bytes)
 {
+    if (bytes < sizeof *tick)
+        return NULL;
     switch (tick->type) {
     case ITCH_STOCK_DIRECTORY:
         return (const char *)&tick->body[ITCH_BODY_AT(STOCK_DIRECTORY, symbol)];
@@ -38,7 +39,7 @@ bool feed_selection_takes(feed_selection_t *s, const tick_t *tick, size_t bytes)
         return true;
     uint16_t locate = tick_locate(tick);
     uint64_t bit = UINT64_C(1) << (locate % 64);
-    const char *symbol = bytes >= sizeof *tick ? symbol_of(tick) : NULL;
+    const char *symbol = feed_symbol_of(tick, bytes);
     if (symbol) {
         s->chosen[locate / 64] &= ~bit;
         for (uint32_t i = 0; i < s->count; i++)

@@ -25,6 +25,9 @@ typedef struct feed_selection {
     uint64_t chosen[65536 / 64];       /* bit by locate */
 } feed_selection_t;
 
+/* The symbol that a tick names, 8 bytes padded with spaces; NULL: it names none. Hot. */
+const char *feed_symbol_of(const tick_t *tick, size_t bytes);
+
 /* `symbols`: FEED_SYMBOL_BYTES each, terminated. Cold. */
 void feed_selection_init(feed_selection_t *s, const char (*symbols)[FEED_SYMBOL_BYTES],
                          uint32_t count);

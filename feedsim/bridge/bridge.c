@@ -17,6 +17,7 @@
 #include <tickbus/msg/tick.h>
 
 #include "feedsim/bridge/flight.h"
+#include "feedsim/bridge/symbols.h"
 #include "feedsim/gateway/stream.h"
 #include "feedsim/serving.h"
 
@@ -41,9 +42,12 @@
 
 typedef struct bridge_topic {
     gateway_source_t source;
-    gateway_stream_t *stream; /* NULL: to be opened at `next_seq` */
-    char subject[NATS_SUBJECT_MAX];
-    uint64_t next_seq; /* on the topic: to be published next */
+    gateway_stream_t *stream;       /* NULL: to be opened at `next_seq` */
+    char subject[NATS_SUBJECT_MAX]; /* with the symbol of the last message behind it */
+    size_t subject_bytes;           /* without */
+    bridge_symbols_t *symbols;      /* NULL: subjects have none */
+    uint64_t learned_seq;           /* those before this are in `symbols` */
+    uint64_t next_seq;              /* on the topic: to be published next */
     uint64_t unacknowledged_seq;
     uint64_t lost; /* ever, those of bridges before included */
     bool end_sent; /* in flight, or in the stream */
@@ -198,7 +202,7 @@ static void take_board(bridge_t *b)
     b->fresh = !b->known;
     for (uint32_t i = 0; i < b->options.topics_count; i++) {
         bridge_topic_t *t = &b->topics[i];
-        t->next_seq = t->unacknowledged_seq = t->source.first_seq;
+        t->next_seq = t->unacknowledged_seq = t->learned_seq = t->source.first_seq;
         if (b->known)
             t->lost = tbus_load_relaxed_u64(&board->topics[i].lost);
         uint64_t noted = b->known ? tbus_load_relaxed_u64(&board->topics[i].unacknowledged_seq) : 0;
@@ -225,6 +229,17 @@ static int check_topics(const bridge_options_t *options, tbus_error_t *err)
             if (strcmp(options->topics[i], options->topics[k]) == 0)
                 return tbus_fail(err, -TBUS_ECONFIG, "topic '%s' is given to the bridge twice",
                                  options->topics[i]);
+    return 0;
+}
+
+static int add_symbols(bridge_t *b, tbus_error_t *err)
+{
+    for (uint32_t i = 0; b->options.symbols && i < b->options.topics_count; i++) {
+        b->topics[i].symbols = calloc(1, sizeof *b->topics[i].symbols);
+        if (!b->topics[i].symbols)
+            return tbus_fail(err, -ENOMEM, "no memory for the symbols of topic '%s'",
+                             b->options.topics[i]);
+    }
     return 0;
 }
 
@@ -264,6 +279,11 @@ int bridge_create(tbus_bus_t *bus, const char *journal, const bridge_options_t *
         return code;
     }
     bridge_flight_init(&b->flight, &flight, b->messages);
+    code = add_symbols(b, err);
+    if (code < 0) {
+        bridge_destroy(b);
+        return code;
+    }
     *out_bridge = b;
     return 0;
 }
@@ -273,8 +293,10 @@ void bridge_destroy(bridge_t *b)
     if (!b)
         return;
     nats_publisher_destroy(b->publisher);
-    for (uint32_t i = 0; i < b->options.topics_count; i++)
+    for (uint32_t i = 0; i < b->options.topics_count; i++) {
         gateway_stream_close(b->topics[i].stream);
+        free(b->topics[i].symbols);
+    }
     free(b->messages);
     free(b);
 }
@@ -290,10 +312,13 @@ static int connect_now(bridge_t *b, tbus_error_t *err)
     b->connected = true;
     b->connect_failures = 0;
     b->totals[BRIDGE_TOTAL_connects]++;
-    for (uint32_t i = 0; i < b->options.topics_count; i++)
+    for (uint32_t i = 0; i < b->options.topics_count; i++) {
+        bridge_topic_t *t = &b->topics[i];
         if (!nats_subject(nats_publisher_stream(b->publisher), b->options.topics[i], NULL,
-                          b->topics[i].subject))
+                          t->subject))
             return tbus_fail(err, -TBUS_ECONFIG, "topic '%s' has no subject", b->options.topics[i]);
+        t->subject_bytes = strlen(t->subject);
+    }
     if (!b->fresh)
         note(b, "connected to %s", nats_publisher_server(b->publisher));
     b->fresh = false;
@@ -513,6 +538,17 @@ static bool put(bridge_t *b, uint32_t index, nats_outgoing_t *m, uint64_t bus_ns
     return true;
 }
 
+/* The topic's, with the symbol of the message, if that is known. */
+static void set_subject(bridge_topic_t *t, const void *message, size_t bytes)
+{
+    t->subject[t->subject_bytes] = 0;
+    const char *symbol = t->symbols && message
+                             ? bridge_symbol_of(t->symbols, t->source.wire->type, message, bytes)
+                             : NULL;
+    if (symbol)
+        (void)nats_subject_add_symbol(t->subject, t->subject_bytes, symbol);
+}
+
 static bool put_message(bridge_t *b, uint32_t index, const uint8_t *data, size_t bytes)
 {
     bridge_topic_t *t = &b->topics[index];
@@ -526,8 +562,11 @@ static bool put_message(bridge_t *b, uint32_t index, const uint8_t *data, size_t
                          .warm_up = tick && tick_is_warm_up(message),
                          .data = data,
                          .bytes = message ? bytes : 0};
+    set_subject(t, message, held);
     gateway_stream_advance(t->stream);
     t->next_seq++;
+    if (t->learned_seq < t->next_seq)
+        t->learned_seq = t->next_seq;
     return put(b, index, &m, bus_ns);
 }
 
@@ -552,6 +591,7 @@ static bool put_lost(bridge_t *b, uint32_t index, uint64_t count)
     t->lost += count;
     note(b, "topic %s: %s: the stream says so", t->source.topic, text);
     t->next_seq = next;
+    set_subject(t, NULL, 0);
     return put(b, index, &m, 0);
 }
 
@@ -560,6 +600,7 @@ static bool put_end(bridge_t *b, uint32_t index)
     bridge_topic_t *t = &b->topics[index];
     nats_outgoing_t m = {.type = NATS_TYPE_END, .seq = t->next_seq - 1, .end = true};
     t->end_sent = true;
+    set_subject(t, NULL, 0);
     return put(b, index, &m, 0);
 }
 
@@ -570,8 +611,44 @@ static bool is_read(const bridge_topic_t *t)
     return find_next_seq(t, &next) && t->next_seq >= next;
 }
 
+static void learn_run(bridge_topic_t *t, gateway_stream_t *stream, const gateway_stream_run_t *run,
+                      uint64_t most)
+{
+    uint32_t count = run->count < most ? run->count : (uint32_t)most;
+    for (uint32_t i = 0; i < count; i++)
+        (void)bridge_symbol_of(t->symbols, t->source.wire->type,
+                               run->messages + (size_t)i * TBUS_HISTORY_STRIDE, run->bytes[i]);
+    if (count)
+        gateway_stream_pass(stream, count);
+    else
+        gateway_stream_advance(stream); /* it never was a message */
+}
+
+/* Symbols of the messages before the next one, when another bridge has published them. */
+static int learn_symbols(bridge_topic_t *t, tbus_error_t *err)
+{
+    gateway_stream_t *stream;
+    gateway_stream_run_t run;
+    int code =
+        gateway_stream_open(&t->source, t->learned_seq - t->source.first_seq + 1, &stream, err);
+    if (code < 0)
+        return code;
+    uint64_t to = t->next_seq - t->source.first_seq + 1;
+    do {
+        code = gateway_stream_run(stream, &run, err);
+        if (code == GATEWAY_STREAM_MESSAGE)
+            learn_run(t, stream, &run, to - gateway_stream_next_seq(stream));
+    } while (code > 0 && code != GATEWAY_STREAM_ENDED && gateway_stream_next_seq(stream) < to);
+    gateway_stream_close(stream);
+    t->learned_seq = t->next_seq;
+    return code < 0 ? code : 0;
+}
+
 static int open_topic(bridge_topic_t *t, tbus_error_t *err)
 {
+    int code = t->symbols && t->learned_seq < t->next_seq ? learn_symbols(t, err) : 0;
+    if (code < 0)
+        return code;
     return gateway_stream_open(&t->source, t->next_seq - t->source.first_seq + 1, &t->stream, err);
 }
 

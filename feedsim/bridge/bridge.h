@@ -26,6 +26,7 @@
 #ifndef TICKBUS_FEEDSIM_BRIDGE_BRIDGE_H
 #define TICKBUS_FEEDSIM_BRIDGE_BRIDGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <tickbus/bus.h>
@@ -46,6 +47,7 @@ typedef struct bridge_options {
     const char *topics[BRIDGE_TOPICS_MAX];
     uint32_t in_flight_max; /* messages; a power of two */
     uint64_t in_flight_bytes;
+    bool symbols; /* the subject of a message has its symbol, where it is known */
 } bridge_options_t;
 
 typedef struct bridge bridge_t;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "feedsim/bridge/symbols.h"
 #include "feedsim/nats/credentials.h"
 #include "feedsim/nats/url.h"
 #include "feedsim/serving.h"
@@ -36,6 +37,10 @@ static const tbus_param_t table[] = {
          "to which topics are published; empty: they are not"},
     {"topics", TBUS_PARAM_TEXTS, TBUS_PARAM_LIST(bridge_values_t, topics, topics_count),
      .fallback = "md", .help = "that are published: md, bbo, orders, judged, approved, reports"},
+    {"symbols", TBUS_PARAM_CHOICE, FIELD(symbols), .choices = "no|yes", .fallback = "no",
+     .help =
+         "yes: messages of md and bbo have their symbol in the subject, so that a reader can "
+         "choose; after a restart in mid-session the topic is read from its beginning for that"},
     {"stream", TBUS_PARAM_TEXT, FIELD(stream), .check = check_stream, .may_be_empty = true,
      .fallback = "",
      .help = "that they are published to; empty: one named like the bus, or like the bus and its "
@@ -97,6 +102,7 @@ bridge_options_t bridge_options_of(const bridge_values_t *values)
         .topics_count = values->topics_count,
         .in_flight_max = values->in_flight,
         .in_flight_bytes = values->in_flight_bytes,
+        .symbols = values->symbols == 1,
     };
     for (uint32_t i = 0; i < values->topics_count; i++)
         options.topics[i] = values->topics[i];
@@ -141,7 +147,8 @@ static size_t memory_bytes(const void *params)
     const bridge_values_t *values = params;
     /* What is on its way lies with the library and the kernel; beside each, an entry of ours and
      * room for two answers. */
-    return values->in_flight_bytes + values->in_flight * (size_t)512;
+    size_t symbols = values->symbols ? values->topics_count * sizeof(bridge_symbols_t) : 0;
+    return values->in_flight_bytes + values->in_flight * (size_t)512 + symbols;
 }
 
 /* --- the stage --- */

@@ -41,6 +41,7 @@ typedef struct bridge_values {
     uint32_t storage;
     uint32_t replicas;
     uint32_t duplicates_ms;
+    uint32_t symbols;
 } bridge_values_t;
 
 extern const tbus_kind_t bridge_kind;

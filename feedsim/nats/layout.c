@@ -119,13 +119,22 @@ static size_t symbol_bytes(const char *symbol)
     return bytes;
 }
 
+bool nats_subject_add_symbol(char subject[NATS_SUBJECT_MAX], size_t used, const char *symbol)
+{
+    size_t bytes = symbol_bytes(symbol), at = used;
+    if (bytes && put(".", subject, NATS_SUBJECT_MAX, &at) &&
+        nats_escape(symbol, bytes, subject, NATS_SUBJECT_MAX, &at))
+        return true;
+    subject[used] = 0;
+    return false;
+}
+
 bool nats_subject(const char *stream, const char *topic, const char *symbol,
                   char out[NATS_SUBJECT_MAX])
 {
-    size_t used = 0, bytes = symbol ? symbol_bytes(symbol) : 0;
+    size_t used = 0;
     return begin_topic(stream, topic, out, &used) &&
-           (bytes == 0 || (put(".", out, NATS_SUBJECT_MAX, &used) &&
-                           nats_escape(symbol, bytes, out, NATS_SUBJECT_MAX, &used)));
+           (!symbol || symbol_bytes(symbol) == 0 || nats_subject_add_symbol(out, used, symbol));
 }
 
 bool nats_subject_all(const char *stream, char out[NATS_SUBJECT_MAX])

@@ -8,10 +8,10 @@
  *                   "tickbus layout=1 session=SESSION bus=BUS"
  *               A bridge makes it with allow_direct, so that its messages can be read from any
  *               replica without a consumer ($JS.API.DIRECT.GET).
- *    subject    tickbus.NAME.TOPIC, or tickbus.NAME.TOPIC.SYMBOL. Readers take both; a bridge of
- *               this version writes the first. NAME is that of the stream, as it is. In the others,
- *               bytes outside A-Z a-z 0-9 _ - are written %XX, in capital digits: "BRK.B" is
- *               "BRK%2EB".
+ *    subject    tickbus.NAME.TOPIC, or with `bridge.symbols` tickbus.NAME.TOPIC.SYMBOL for
+ *               messages of md and bbo whose symbol is known. Readers take both. NAME is that of
+ *               the stream, as it is. In the others, bytes outside A-Z a-z 0-9 _ - are written %XX,
+ *               in capital digits: "BRK.B" is "BRK%2EB".
  *    payload    one message, as a gateway sends it (feedsim/gateway/topic_wire.h): ITCH 5.0, the
  *               very bytes that were fed, for topics of ticks; the layouts of topic_wire.h for the
  *               others. Empty: the end mark of an ITCH file, which has no bytes.
@@ -97,6 +97,9 @@ bool nats_stream_check(const char *stream);
  * False: it does not fit, or there can be no such stream. */
 bool nats_subject(const char *stream, const char *topic, const char *symbol,
                   char out[NATS_SUBJECT_MAX]);
+/* A symbol behind the subject of its topic, which is `used` bytes long. False: it does not fit, or
+ * the symbol is all spaces; then the subject is as it was. Hot. */
+bool nats_subject_add_symbol(char subject[NATS_SUBJECT_MAX], size_t used, const char *symbol);
 /* All topics of a stream: "tickbus.NAME.>". */
 bool nats_subject_all(const char *stream, char out[NATS_SUBJECT_MAX]);
 /* All symbols of a topic: "tickbus.NAME.TOPIC.>". */

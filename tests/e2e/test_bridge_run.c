@@ -26,6 +26,9 @@ typedef struct stream {
     char session[NATS_SESSION_MAX];
     uint8_t *md; /* as a BinaryFILE */
     size_t md_bytes;
+    char (*names)[9];  /* by locate: what md has called it so far; NULL: subjects have no symbols */
+    uint64_t named[2]; /* messages of md with a symbol in the subject, and of those of `chosen` */
+    char chosen[9];    /* the first symbol */
 } stream_t;
 
 static nats_server_t server;
@@ -64,6 +67,22 @@ static void add_to_md(stream_t *s, const void *data, size_t bytes)
     if (bytes)
         memcpy(s->md + s->md_bytes + 2, data, bytes);
     s->md_bytes += bytes + 2;
+}
+
+/* The symbol in the subject of a message of md is the one that it names, or its locate has. */
+static void check_symbol(stream_t *s, const char *symbol, const uint8_t *message, size_t bytes)
+{
+    if (bytes < 11)
+        return;
+    char *name = s->names[message[1] << 8 | message[2]];
+    size_t at = strchr("RH", message[0]) ? 11 : strchr("AFP", message[0]) ? 24 : 0;
+    if (at)
+        snprintf(name, 9, "%.*s", (int)strcspn((const char *)message + at, " "), message + at);
+    assert_string_equal(symbol, name);
+    if (!s->chosen[0])
+        memcpy(s->chosen, name, sizeof s->chosen);
+    s->named[0] += *name != 0;
+    s->named[1] += *name != 0 && strcmp(name, s->chosen) == 0;
 }
 
 /* Each message: the one before it stands where it says, and it is the next of its topic. */
@@ -107,14 +126,16 @@ static void take(stream_t *s, const char *name, natsMsg *msg)
         if (strcmp(topic, "md") == 0) {
             assert_string_equal(type, "tick");
             add_to_md(s, natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg));
+            if (s->names)
+                check_symbol(s, symbol, (const uint8_t *)natsMsg_GetData(msg),
+                             (size_t)natsMsg_GetDataLength(msg));
         }
     }
     s->messages++;
 }
 
-static stream_t read_stream(const char *name)
+static stream_t read_stream_as(const char *name, stream_t s)
 {
-    stream_t s = {0};
     natsConnection *connection = NULL;
     natsSubscription *subscription = NULL;
     jsStreamInfo *info = NULL;
@@ -142,6 +163,42 @@ static stream_t read_stream(const char *name)
     jsCtx_Destroy(js);
     natsConnection_Destroy(connection);
     return s;
+}
+
+static stream_t read_stream(const char *name)
+{
+    return read_stream_as(name, (stream_t){0});
+}
+
+/* Messages of one subject alone: they are that many. */
+static void assert_subject_has(const char *name, const char *symbol, uint64_t count)
+{
+    natsConnection *connection = NULL;
+    natsSubscription *subscription = NULL;
+    jsCtx *js = NULL;
+    jsSubOptions options;
+    char subject[NATS_SUBJECT_MAX];
+    assert_true(nats_subject(name, "md", symbol, subject));
+    assert_int_equal(natsConnection_ConnectTo(&connection, server.url), NATS_OK);
+    assert_int_equal(natsConnection_JetStream(&js, connection, NULL), NATS_OK);
+    jsSubOptions_Init(&options);
+    options.Ordered = true;
+    options.Stream = name;
+    assert_int_equal(js_SubscribeSync(&subscription, js, subject, NULL, &options, NULL), NATS_OK);
+    for (uint64_t left = count; left > 0; left--) {
+        jsMsgMetaData *meta = NULL;
+        natsMsg *msg = NULL;
+        assert_int_equal(natsSubscription_NextMsg(&msg, subscription, 20000), NATS_OK);
+        assert_string_equal(natsMsg_GetSubject(msg), subject);
+        assert_int_equal(natsMsg_GetMetaData(&meta, msg), NATS_OK);
+        assert_int_equal(meta->NumPending, left - 1);
+        jsMsgMetaData_Destroy(meta);
+        natsMsg_Destroy(msg);
+    }
+    nats_connection_silence(connection);
+    natsSubscription_Destroy(subscription);
+    jsCtx_Destroy(js);
+    natsConnection_Destroy(connection);
 }
 
 /* Let a stream have any number of messages. */
@@ -287,6 +344,25 @@ static void a_bridge_that_is_killed_goes_on_behind_the_last_message_of_each_topi
     json_t *summary = assert_ended_whole(f);
     assert_int_equal(total(summary, "starts"), 4);
     json_decref(summary);
+}
+
+/* Killed, too: the next one has to learn what locates are called. */
+static void with_symbols_each_message_has_its_own_in_the_subject(void **state)
+{
+    fixture_t *f = *state;
+    begin_paced(f, "md,bbo", "bridge.symbols=yes");
+    json_t *status = wait_total(f, "acknowledged", 1500);
+    assert_int_equal(kill(process_of(status, "bridge"), SIGKILL), 0);
+    json_decref(status);
+    status = assert_ended_whole(f);
+    assert_int_equal(total(status, "starts"), 2);
+    json_decref(status);
+    stream_t s = read_stream_as(f->bus, (stream_t){.names = calloc(65536, sizeof *s.names)});
+    assert_true(s.named[1] > 0);
+    assert_true(s.named[0] > s.named[1]);
+    assert_subject_has(f->bus, s.chosen, s.named[1]);
+    free(s.names);
+    free(s.md);
 }
 
 static void a_server_that_is_killed_and_started_again_has_all_of_it(void **state)
@@ -486,6 +562,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(topics_arrive_once_and_in_order_and_md_byte_for_byte),
         TEST(a_bridge_that_is_killed_goes_on_behind_the_last_message_of_each_topic),
+        TEST(with_symbols_each_message_has_its_own_in_the_subject),
         TEST(a_server_that_is_killed_and_started_again_has_all_of_it),
         TEST(a_paused_server_holds_nobody_up_and_has_all_of_it_later),
         TEST(a_full_stream_takes_the_rest_once_there_is_room),

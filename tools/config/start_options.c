@@ -31,6 +31,7 @@ enum {
     OPT_MOLD_REQUESTS,
     OPT_BRIDGE,
     OPT_BRIDGE_TOPICS,
+    OPT_BRIDGE_SYMBOLS,
     OPT_NAME,
     OPT_FOR,
     OPT_SET,
@@ -61,6 +62,7 @@ static const struct option options[] = {
     {"mold-requests", required_argument, NULL, OPT_MOLD_REQUESTS},
     {"bridge", required_argument, NULL, OPT_BRIDGE},
     {"bridge-topics", required_argument, NULL, OPT_BRIDGE_TOPICS},
+    {"bridge-symbols", required_argument, NULL, OPT_BRIDGE_SYMBOLS},
     {"name", required_argument, NULL, OPT_NAME},
     {"for", required_argument, NULL, OPT_FOR},
     {"set", required_argument, NULL, OPT_SET},
@@ -97,6 +99,7 @@ static const char *key_of(int option)
         [OPT_MOLD_REQUESTS - OPT_FEED] = "mold.requests",
         [OPT_BRIDGE - OPT_FEED] = "bridge.url",
         [OPT_BRIDGE_TOPICS - OPT_FEED] = "bridge.topics",
+        [OPT_BRIDGE_SYMBOLS - OPT_FEED] = "bridge.symbols",
         [OPT_NAME - OPT_FEED] = "bus.name",
     };
     return option >= OPT_FEED && option <= OPT_NAME ? keys[option - OPT_FEED] : NULL;

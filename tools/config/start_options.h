@@ -36,6 +36,8 @@
     "                   publish topics to NATS JetStream, for other machines\n"                    \
     "  --bridge-topics TOPIC[,TOPIC...]\n"                                                         \
     "                   which ones: md (default), bbo, orders, reports ...\n"                      \
+    "  --bridge-symbols yes|no\n"                                                                  \
+    "                   a subject for each symbol of md and bbo (default no)\n"                    \
     "  --name NAME      of the bus, default tickbus; buses of different names run\n"               \
     "                   side by side\n"                                                            \
     "  --hold           when the source has ended, go on serving clients until\n"                  \
