@@ -70,6 +70,27 @@ bool nats_stand_start(nats_stand_t *n, const char *more)
     return runs;
 }
 
+bool nats_stand_start_cluster(nats_stand_t n[3])
+{
+    char more[512];
+    unsigned ports[3];
+    for (unsigned i = 0; i < 3; i++)
+        ports[i] = free_port();
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(more, sizeof more,
+                 "jetstream {}\nserver_name: n%u\n"
+                 "cluster { name: bench, listen: \"127.0.0.1:%u\", routes: [\n"
+                 "  \"nats://127.0.0.1:%u\", \"nats://127.0.0.1:%u\", \"nats://127.0.0.1:%u\" ] }",
+                 i, ports[i], ports[0], ports[1], ports[2]);
+        if (!nats_stand_start(&n[i], more)) {
+            while (i-- > 0)
+                nats_stand_stop(&n[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
 void nats_stand_stop(nats_stand_t *n)
 {
     kill(n->pid, SIGTERM);

@@ -16,6 +16,9 @@ typedef struct nats_stand {
 /* `more`: lines of its configuration; "jetstream {}" stores in its directory. False: it is not
  * here (Debian: nats-server). */
 bool nats_stand_start(nats_stand_t *n, const char *more);
+/* Three that keep streams together, at ports of loopback; the first stream that is made waits until
+ * they have a leader. */
+bool nats_stand_start_cluster(nats_stand_t n[3]);
 void nats_stand_stop(nats_stand_t *n);
 
 #endif

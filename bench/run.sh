@@ -50,6 +50,8 @@ echo
 echo
 "$bin/bench_bridge" "${quick[@]}"
 echo
+"$bin/bench_bridge_paused" "${quick[@]}"
+echo
 "$bin/bench_bad_sessions" "${quick[@]}"
 echo
 "$bin/bench_recorded" "${quick[@]}"
