@@ -17,14 +17,15 @@
 #define ANSWER_MS  10000
 #define TRY_MS     500
 #define BUFFER_MAX 262144u
-#define SUBJECT    "_INBOX.tickbus.wire"
 #define SENT_MAX   65536u /* kept back until so much is there */
 
 struct nats_wire {
     int fd;
+    char inbox[64]; /* its own: what another did not wait for may still come */
     char in[BUFFER_MAX];
     size_t got;
     char answer[BUFFER_MAX];
+    size_t answer_bytes;
     char out[2 * SENT_MAX];
     size_t kept;
     uint64_t published, answered;
@@ -96,7 +97,7 @@ static bool take_answer(nats_wire_t *w, int wait_ms)
             continue;
         }
         size_t line = (size_t)(end - w->in) + 2;
-        if (strncmp(w->in, "MSG ", 4) == 0) {
+        if (strncmp(w->in, "MSG ", 4) == 0 || strncmp(w->in, "HMSG ", 5) == 0) {
             const char *space = memrchr(w->in, ' ', line);
             size_t bytes = strtoul(space, NULL, 10);
             while (w->got < line + bytes + 2)
@@ -106,6 +107,7 @@ static bool take_answer(nats_wire_t *w, int wait_ms)
                 die("an answer is too long");
             memcpy(w->answer, w->in + line, bytes);
             w->answer[bytes] = 0;
+            w->answer_bytes = bytes;
             drop(w, line + bytes + 2);
             return true;
         }
@@ -121,6 +123,7 @@ static bool take_answer(nats_wire_t *w, int wait_ms)
 
 nats_wire_t *nats_wire_open(const nats_server_t *server)
 {
+    static unsigned count;
     nats_wire_t *w = calloc(1, sizeof *w);
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(server->port)};
     const int on = 1;
@@ -131,7 +134,10 @@ nats_wire_t *nats_wire_open(const nats_server_t *server)
     if (connect(w->fd, (struct sockaddr *)&at, sizeof at) != 0)
         die("nobody listens");
     setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    put_text(w, "CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB " SUBJECT " 1\r\n");
+    snprintf(w->inbox, sizeof w->inbox, "_INBOX.tickbus.wire.%d-%u", (int)getpid(), count++);
+    put_text(w, "CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB ");
+    put_text(w, w->inbox);
+    put_text(w, " 1\r\n");
     flush_out(w);
     return w;
 }
@@ -144,14 +150,28 @@ void nats_wire_close(nats_wire_t *w)
     free(w);
 }
 
-static const char *request(nats_wire_t *w, const char *subject, const char *json, int wait_ms)
+void nats_wire_ask(nats_wire_t *w, const char *subject, const char *json)
 {
-    char head[512];
-    nats_wire_flush(w);
-    snprintf(head, sizeof head, "PUB %s " SUBJECT " %zu\r\n", subject, strlen(json));
+    char head[NATS_SUBJECT_MAX + 128];
+    snprintf(head, sizeof head, "PUB %s %s %zu\r\n", subject, w->inbox, strlen(json));
     put_text(w, head);
     put_text(w, json);
     put_text(w, "\r\n");
+}
+
+const char *nats_wire_next(nats_wire_t *w, size_t *out_bytes)
+{
+    flush_out(w);
+    if (!take_answer(w, ANSWER_MS))
+        die("no answer");
+    *out_bytes = w->answer_bytes;
+    return w->answer;
+}
+
+static const char *request(nats_wire_t *w, const char *subject, const char *json, int wait_ms)
+{
+    nats_wire_flush(w);
+    nats_wire_ask(w, subject, json);
     flush_out(w);
     return take_answer(w, wait_ms) ? w->answer : NULL;
 }
@@ -175,7 +195,7 @@ void nats_wire_publish(nats_wire_t *w, const char *subject, const char *headers,
     static const char version[] = "NATS/1.0\r\n";
     char head[NATS_SUBJECT_MAX + 128];
     size_t of_headers = sizeof version - 1 + strlen(headers) + 2;
-    snprintf(head, sizeof head, "HPUB %s " SUBJECT " %zu %zu\r\n%s", subject, of_headers,
+    snprintf(head, sizeof head, "HPUB %s %s %zu %zu\r\n%s", subject, w->inbox, of_headers,
              of_headers + bytes, version);
     put_text(w, head);
     put_text(w, headers);

@@ -29,6 +29,12 @@ const char *nats_wire_request(nats_wire_t *w, const char *subject, const char *j
 /* The same of a cluster, where nobody may answer while it elects: NULL after half a second. */
 const char *nats_wire_try(nats_wire_t *w, const char *subject, const char *json);
 
+/* Many requests on their way at once: one server gives the answers in their order, a cluster in
+ * any. `*out_bytes`: of the answer, which may hold any bytes; one with headers begins with
+ * "NATS/1.0". */
+void nats_wire_ask(nats_wire_t *w, const char *subject, const char *json);
+const char *nats_wire_next(nats_wire_t *w, size_t *out_bytes);
+
 /* One message to a stream. `headers`: lines "Name: value\r\n". Acknowledgements are waited for by
  * nats_wire_flush. */
 void nats_wire_publish(nats_wire_t *w, const char *subject, const char *headers,
