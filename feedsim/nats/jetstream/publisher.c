@@ -305,7 +305,8 @@ static int listen_for_answers(nats_publisher_t *p, tbus_error_t *err)
     snprintf(subject, sizeof subject, "%s.*", inbox);
     natsInbox_Destroy(inbox);
     int code = p->by_library ? 0 : nats_socket_open(p->socket, &p->way, subject, err);
-    if (code == -EPROTONOSUPPORT) /* the server wants TLS though nobody has told us */
+    /* The server wants TLS though nobody has told us. (Or it hung up: then so will it there.) */
+    if (code == -EPROTONOSUPPORT)
         p->by_library = true;
     return p->by_library ? listen_by_library(p, subject, err) : code;
 }
@@ -316,6 +317,7 @@ static int connect_all(nats_publisher_t *p, tbus_error_t *err)
     int code = nats_connection_open(&p->way, &p->connection, err);
     if (code < 0)
         return code;
+    p->by_library = nats_connection_is_secure(&p->way);
     options(&o, p);
     natsStatus s = natsConnection_JetStream(&p->js, p->connection, &o);
     code = s == NATS_OK ? listen_for_answers(p, err) : nats_status_fail((int)s, "NATS", err);

@@ -242,7 +242,9 @@ int nats_socket_open(nats_socket_t *s, const nats_way_t *way, const char *subjec
     s->out_head = s->out_tail = s->in_head = s->in_tail = 0;
     s->heard_ns = s->pinged_ns = tbus_clock_ns();
     s->payload_max = natsConnection_GetMaxPayload(s->connection);
-    snprintf(words, sizeof words, "SUB %s 1\r\nPING\r\n", subject);
+    /* As a record of TLS, "PING\r" is one of 18,189 bytes, which is more than there may be: it is
+     * refused at once. "SUB _" would be waited for. */
+    snprintf(words, sizeof words, "PING\r\nSUB %s 1\r\n", subject);
     put_words(s, words);
     code = await_pong(s, way->timeout_ms, err);
     if (code < 0)
