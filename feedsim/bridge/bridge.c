@@ -66,10 +66,11 @@ struct bridge {
     bridge_message_t *messages;
     bridge_topic_t topics[BRIDGE_TOPICS_MAX];
     bool connected;
-    bool known;   /* the board said how far an earlier bridge of this bus was */
-    bool ending;  /* nothing is published on the bus any more */
-    bool counted; /* the stream was asked how much it has, when it was complete */
-    bool fresh;   /* never connected so far */
+    bool known;         /* the board said how far an earlier bridge of this bus was */
+    bool ending;        /* nothing is published on the bus any more */
+    bool counted;       /* the stream was asked how much it has, when it was complete */
+    bool fresh;         /* never connected so far */
+    tbus_error_t stuck; /* code < 0: something is in the way for good */
     uint32_t connect_failures;
     serving_patience_t patience; /* with topics */
     uint32_t turn_topic;         /* whose messages are in flight, or were last */
@@ -458,38 +459,38 @@ static void arrived(void *context, const bridge_message_t *message)
     t->unacknowledged_seq = message->seq + 1;
 }
 
-static enum bridge_answer meaning(const nats_incoming_answer_t *a)
+static enum bridge_answer meaning(const nats_answer_t *a)
 {
-    if (a->unserved)
-        return BRIDGE_UNSERVED;
-    if (a->answer.stored)
-        return a->answer.duplicate ? BRIDGE_DOUBLED : BRIDGE_ACKED;
-    switch (a->answer.error_code) {
-    case NATS_ERROR_LAST_SEQUENCE:
-    case NATS_ERROR_LAST_ID:
+    switch (a->kind) {
+    case NATS_ANSWER_STORED:
+        return BRIDGE_ACKED;
+    case NATS_ANSWER_DUPLICATE:
+        return BRIDGE_DOUBLED;
+    case NATS_ANSWER_OTHER_LAST:
         return BRIDGE_REFUSED;
-    case NATS_ERROR_STORE:
-    case NATS_ERROR_STORAGE:
-    case NATS_ERROR_MEMORY:
-    case NATS_ERROR_RESOURCES:
+    case NATS_ANSWER_FULL:
         return BRIDGE_FULL;
+    case NATS_ANSWER_UNSERVED:
+        return BRIDGE_UNSERVED;
     default:
         return BRIDGE_WRONG;
     }
 }
 
-static void tell_refusal(const bridge_t *b, const nats_incoming_answer_t *a,
-                         enum bridge_answer what)
+static void tell_refusal(const bridge_t *b, const nats_answer_t *a)
 {
-    if (what == BRIDGE_UNSERVED)
-        note(b, "nobody keeps stream '%s' now; it is tried again",
-             nats_publisher_stream(b->publisher));
-    else if (a->answer.stored)
-        note(b, "a message was in stream '%s' already: the stream is asked how far it is",
-             nats_publisher_stream(b->publisher));
-    else
-        note(b, "stream '%s' takes no more: %s; it is tried again",
-             nats_publisher_stream(b->publisher), a->answer.text);
+    const char *stream = nats_publisher_stream(b->publisher);
+    switch (a->kind) {
+    case NATS_ANSWER_STORED:
+    case NATS_ANSWER_DUPLICATE:
+        note(b, "a message was in stream '%s' already: the stream is asked how far it is", stream);
+        break;
+    case NATS_ANSWER_UNSERVED:
+        note(b, "nobody keeps stream '%s' now (%s); it is tried again", stream, a->text);
+        break;
+    default:
+        note(b, "stream '%s' takes no more: %s; it is tried again", stream, a->text);
+    }
 }
 
 static uint32_t take_answers(bridge_t *b)
@@ -498,11 +499,10 @@ static uint32_t take_answers(bridge_t *b)
     uint32_t count = nats_publisher_answers(b->publisher, answers, ANSWERS_AT_ONCE);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t refusals = b->flight.refusals;
-        enum bridge_answer what = meaning(&answers[i]);
-        bridge_flight_answer(&b->flight, answers[i].ticket, what, answers[i].answer.sequence,
-                             b->now_ns, arrived, b);
+        bridge_flight_answer(&b->flight, answers[i].ticket, meaning(&answers[i].answer),
+                             answers[i].answer.sequence, b->now_ns, arrived, b);
         if (b->flight.refusals != refusals)
-            tell_refusal(b, &answers[i], what);
+            tell_refusal(b, &answers[i].answer);
     }
     return count;
 }
@@ -529,7 +529,13 @@ static bool put(bridge_t *b, uint32_t index, nats_outgoing_t *m, uint64_t bus_ns
     m->last_end = fence.last_end;
     m->subject = t->subject;
     m->topic = t->source.topic;
-    if (nats_publisher_put(b->publisher, m, &why) < 0) {
+    int code = nats_publisher_put(b->publisher, m, &why);
+    if (code == -EMSGSIZE)
+        tbus_fail(&b->stuck, -TBUS_ECONFIG,
+                  "message %" PRIu64 " of topic '%s', %zu bytes and its headers, is more than NATS "
+                  "at %s takes: raise max_payload in the server's configuration",
+                  m->seq, m->topic, m->bytes, nats_publisher_server(b->publisher));
+    if (code < 0) {
         disconnect(b, why.text);
         return false;
     }
@@ -887,9 +893,12 @@ int bridge_turn(bridge_t *b, tbus_error_t *err)
 {
     b->now_ns = tbus_clock_ns();
     int done = turn(b, err);
-    if (done >= 0 && !b->counted && bridge_is_complete(b))
+    if (b->stuck.code < 0)
+        done = tbus_fail(err, b->stuck.code, "%s", b->stuck.text);
+    bool over = done >= 0 && !b->counted && bridge_is_complete(b);
+    if (over)
         count_stream(b);
-    if (done < 0 || b->now_ns - b->shown_ns >= SHOW_NS)
+    if (done < 0 || over || b->now_ns - b->shown_ns >= SHOW_NS)
         show(b);
     return done;
 }

@@ -64,7 +64,7 @@ static uint64_t perhaps_arrived(const bridge_flight_t *f)
 {
     uint64_t count = 0;
     for (uint64_t ticket = f->first; ticket != f->next; ticket++)
-        count += !at(f, ticket)->answered || at(f, ticket)->acked;
+        count += !at(f, ticket)->refused;
     return count;
 }
 
@@ -156,7 +156,7 @@ uint64_t bridge_flight_put(bridge_flight_t *f, const bridge_message_t *message,
     }
     *out_fence = fence;
     *at(f, f->next) = *message;
-    at(f, f->next)->answered = at(f, f->next)->acked = false;
+    at(f, f->next)->answered = at(f, f->next)->acked = at(f, f->next)->refused = false;
     f->bytes += message->bytes;
     return f->next++;
 }
@@ -192,7 +192,7 @@ static void refuse(bridge_flight_t *f, enum bridge_answer answer, uint64_t now_n
     f->trouble = answer;
     f->state = BRIDGE_DRAINING;
     f->drain_until_ns = now_ns + f->options.drain_ns;
-    f->accused = answer == BRIDGE_REFUSED;
+    f->accused = answer == BRIDGE_REFUSED || answer == BRIDGE_DOUBLED;
 }
 
 void bridge_flight_answer(bridge_flight_t *f, uint64_t ticket, enum bridge_answer answer,
@@ -211,6 +211,7 @@ void bridge_flight_answer(bridge_flight_t *f, uint64_t ticket, enum bridge_answe
     if (answer == BRIDGE_ACKED && sequence != f->last_sequence + (ticket - f->first) + 1)
         answer = BRIDGE_WRONG;
     message->acked = answer == BRIDGE_ACKED;
+    message->refused = !message->acked && answer != BRIDGE_WRONG && answer != BRIDGE_UNSERVED;
     if (message->acked)
         advance(f, arrived, context);
     else

@@ -47,9 +47,10 @@
  * After a refusal nobody guesses: the stream says which message of each topic is its last, and the
  * bridge goes on behind that. What was in flight is read again from the ring or the journal.
  *
- * Was it refused for another predecessor, and has the stream grown by more than what of ours may be
- * there, then somebody else has published. That may be the last bytes of a bridge that died, so
- * some are borne; more than `foreign_max` within `foreign_ns` are another bridge.
+ * Was it refused for another predecessor, or because it is there, and has the stream grown by more
+ * than what of ours may be there, then somebody else has published. That may be the last bytes of a
+ * bridge that died, so some are borne; more than `foreign_max` within `foreign_ns` are another
+ * bridge.
  *
  * One thread. feedsim/bridge/bridge.h -> here.
  */
@@ -86,8 +87,9 @@ typedef struct bridge_message {
     uint64_t seq;
     uint64_t lost; /* not a message: stands for so many that could not be read, up to `seq` */
     bool end;      /* likewise: the end of the topic */
-    bool answered; /* the flight's own: so is the next */
+    bool answered; /* the flight's own: so are the next two */
     bool acked;
+    bool refused;     /* not by this publishing of it is it in the stream, for certain */
     uint64_t bus_ns;  /* when it was due on the bus; 0: no time */
     uint64_t sent_ns; /* CLOCK_MONOTONIC */
 } bridge_message_t;

@@ -93,7 +93,7 @@ bool nats_server_serves(const nats_server_t *s)
     if (fd < 0)
         return false;
     bool serves = expect(fd, "INFO ", text) && strstr(text, "\"jetstream\":true");
-    if (serves && !strstr(text, "\"auth_required\":true"))
+    if (serves && !strstr(text, "\"auth_required\":true") && !strstr(text, "\"tls_required\":true"))
         serves = send(fd, ask, sizeof ask - 1, MSG_NOSIGNAL) == (ssize_t)(sizeof ask - 1) &&
                  expect(fd, "account_info_response", text) && !strstr(text, "\"error\"");
     close(fd);

@@ -251,28 +251,52 @@ static void an_answer_names_the_consumer_that_was_made_or_says_why_it_was_not(vo
     }
 }
 
-static bool read_answer(const char *json, nats_answer_t *out)
+static enum nats_answer_kind read_answer(const char *json, nats_answer_t *out)
 {
-    return nats_answer_read(json, strlen(json), out);
+    nats_answer_read(0, json, strlen(json), out);
+    return out->kind;
 }
 
 static void an_answer_says_where_a_message_is_or_why_it_is_not_there(void **state)
 {
     nats_answer_t a;
     (void)state;
-    assert_true(read_answer("{\"stream\":\"lab\", \"seq\":12}", &a));
-    assert_true(a.stored && !a.duplicate && a.sequence == 12 && a.error_code == 0);
-    assert_true(read_answer("{\"stream\":\"lab\",\"seq\":7,\"duplicate\": true}", &a));
-    assert_true(a.stored && a.duplicate && a.sequence == 7);
-    assert_true(read_answer("{\"error\":{\"code\":400,\"err_code\":10071,\"description\":"
-                            "\"wrong last sequence: 11\"},\"stream\":\"lab\",\"seq\":0}",
-                            &a));
-    assert_false(a.stored);
+    assert_int_equal(read_answer("{\"stream\":\"lab\", \"seq\":12}", &a), NATS_ANSWER_STORED);
+    assert_true(a.sequence == 12 && a.error_code == 0);
+    assert_int_equal(read_answer("{\"stream\":\"lab\",\"seq\":7,\"duplicate\": true}", &a),
+                     NATS_ANSWER_DUPLICATE);
+    assert_int_equal(a.sequence, 7);
+    assert_int_equal(read_answer("{\"error\":{\"code\":400,\"err_code\":10071,\"description\":"
+                                 "\"wrong last sequence: 11\"},\"stream\":\"lab\",\"seq\":0}",
+                                 &a),
+                     NATS_ANSWER_OTHER_LAST);
     assert_int_equal(a.error_code, NATS_ERROR_LAST_SEQUENCE);
     assert_string_equal(a.text, "wrong last sequence: 11");
+    /* Code 503 is the server's disk as well. */
+    assert_int_equal(read_answer("{\"error\":{\"code\":503,\"err_code\":10077,\"description\":"
+                                 "\"maximum messages exceeded\"}}",
+                                 &a),
+                     NATS_ANSWER_FULL);
+    assert_int_equal(read_answer("{\"error\":{\"code\":400,\"err_code\":10054}}", &a),
+                     NATS_ANSWER_WRONG);
+    assert_int_equal(a.error_code, 10054);
 }
 
-static void what_is_no_answer_is_refused_however_it_is_cut(void **state)
+static void nobody_keeps_the_stream_is_said_in_four_ways(void **state)
+{
+    static const char *const said[] = {
+        "{\"error\":{\"code\":503,\"description\":\"raft: not leader\"},\"seq\":0}",
+        "{\"error\":{\"code\":503,\"err_code\":10008}}",
+        "{\"error\":{\"code\":500,\"err_code\":10009}}"};
+    nats_answer_t a;
+    (void)state;
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
+        assert_int_equal(read_answer(said[i], &a), NATS_ANSWER_UNSERVED);
+    nats_answer_read(503, "", 0, &a);
+    assert_int_equal(a.kind, NATS_ANSWER_UNSERVED);
+}
+
+static void what_is_no_answer_stores_nothing_however_it_is_cut(void **state)
 {
     static const char whole[] = "{\"stream\":\"lab\",\"seq\":123}";
     static const char *const wrong[] = {"",
@@ -286,14 +310,24 @@ static void what_is_no_answer_is_refused_however_it_is_cut(void **state)
                                         "{\"error\":{\"err_code\":4294967296}}"};
     nats_answer_t a;
     (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        assert_false(read_answer(wrong[i], &a));
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(read_answer(wrong[i], &a), NATS_ANSWER_WRONG);
+        assert_true(a.sequence == 0 && a.text[0] != 0);
+    }
     for (size_t bytes = 0; bytes < strlen(whole); bytes++) {
         char *cut = malloc(bytes + 1); /* exactly as long: a sanitizer sees what reads on */
         memcpy(cut, whole, bytes);
-        bool read = nats_answer_read(cut, bytes, &a);
-        assert_true(!read || a.sequence <= 123);
+        nats_answer_read(0, cut, bytes, &a);
+        assert_true(a.kind == NATS_ANSWER_WRONG || a.sequence <= 123);
         free(cut);
+    }
+    /* Statuses of requests, which are none. */
+    static const unsigned statuses[] = {100, 404, 408, 409};
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        nats_answer_read(statuses[i], NULL, 0, &a);
+        assert_int_equal(a.kind, NATS_ANSWER_WRONG);
+        nats_answer_read(statuses[i], whole, strlen(whole), &a);
+        assert_int_equal(a.kind, NATS_ANSWER_WRONG);
     }
 }
 
@@ -361,7 +395,8 @@ int main(void)
         cmocka_unit_test(servers_are_named_with_a_host_and_without_a_password),
         cmocka_unit_test(an_answer_names_the_consumer_that_was_made_or_says_why_it_was_not),
         cmocka_unit_test(an_answer_says_where_a_message_is_or_why_it_is_not_there),
-        cmocka_unit_test(what_is_no_answer_is_refused_however_it_is_cut),
+        cmocka_unit_test(nobody_keeps_the_stream_is_said_in_four_ways),
+        cmocka_unit_test(what_is_no_answer_stores_nothing_however_it_is_cut),
         cmocka_unit_test(credentials_come_from_a_file_in_three_forms),
         cmocka_unit_test(credentials_that_everybody_may_read_or_nobody_understands_are_refused),
     };

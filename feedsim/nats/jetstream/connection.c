@@ -54,6 +54,9 @@ int nats_status_fail(int status, const char *what, tbus_error_t *err)
     case NATS_NO_MEMORY:
         code = -ENOMEM;
         break;
+    case NATS_MAX_PAYLOAD:
+        code = -EMSGSIZE;
+        break;
     default:
         break;
     }

@@ -17,8 +17,6 @@
 #define INBOX_MAX 64u
 #define SECOND_NS UINT64_C(1000000000)
 
-#define STATUS_UNSERVED 503u /* no responders */
-
 struct nats_publisher {
     nats_way_t way;
     nats_stream_wish_t wish;
@@ -103,16 +101,13 @@ static bool read_ticket(const char *subject, size_t bytes, uint64_t *out_ticket)
     return nats_number_read(text, out_ticket);
 }
 
-/* False: it is none; its message will be missed, since its ticket has no answer in time. */
-static bool read_answer(const nats_frame_t *frame, nats_incoming_answer_t *out)
+/* False: it is no answer to a message of ours. */
+static bool read_answer(const nats_frame_t *frame, unsigned status, nats_incoming_answer_t *out)
 {
-    nats_incoming_answer_t a = {0};
-    if (!read_ticket(frame->subject, frame->subject_bytes, &a.ticket))
+    if (!read_ticket(frame->subject, frame->subject_bytes, &out->ticket))
         return false;
-    a.unserved = frame->payload_bytes == 0 && nats_frame_status(frame) == STATUS_UNSERVED;
-    if (!a.unserved && !nats_answer_read(frame->payload, frame->payload_bytes, &a.answer))
-        return false;
-    *out = a;
+    nats_answer_read(frame->payload_bytes ? 0 : status, frame->payload, frame->payload_bytes,
+                     &out->answer);
     return true;
 }
 
@@ -120,16 +115,16 @@ static bool read_answer(const nats_frame_t *frame, nats_incoming_answer_t *out)
 static bool next_of_library(nats_publisher_t *p, bool *out_is_one, nats_incoming_answer_t *out)
 {
     natsMsg *msg = NULL;
+    const char *status = NULL;
     if (natsSubscription_NextMsg(&msg, p->answers, 0) != NATS_OK)
         return false;
     const nats_frame_t frame = {.subject = natsMsg_GetSubject(msg),
                                 .subject_bytes = strlen(natsMsg_GetSubject(msg)),
                                 .payload = natsMsg_GetData(msg),
                                 .payload_bytes = (size_t)natsMsg_GetDataLength(msg)};
-    bool unserved = natsMsg_IsNoResponders(msg); /* its headers are the library's */
-    *out_is_one = unserved ? read_ticket(frame.subject, frame.subject_bytes, &out->ticket)
-                           : read_answer(&frame, out);
-    out->unserved = unserved;
+    if (frame.payload_bytes == 0) /* its headers are the library's */
+        (void)natsMsgHeader_Get(msg, "Status", &status);
+    *out_is_one = read_answer(&frame, status ? (unsigned)atoi(status) : 0, out);
     natsMsg_Destroy(msg);
     return true;
 }
@@ -144,7 +139,7 @@ uint32_t nats_publisher_answers(nats_publisher_t *p, nats_incoming_answer_t *out
             count += is_one;
     else
         while (count < max && nats_socket_next(p->socket, &frame))
-            count += read_answer(&frame, &out[count]);
+            count += read_answer(&frame, nats_frame_status(&frame), &out[count]);
     return count;
 }
 

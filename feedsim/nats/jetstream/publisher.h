@@ -49,7 +49,6 @@ typedef struct nats_stream_wish {
 
 typedef struct nats_incoming_answer {
     uint64_t ticket;
-    bool unserved; /* nobody keeps that stream now */
     nats_answer_t answer;
 } nats_incoming_answer_t;
 
@@ -96,7 +95,7 @@ int nats_publisher_ask(nats_publisher_t *p, const char *const *topics, uint32_t 
                        tbus_error_t *err);
 
 /* One message, which goes out with the next turn. Negative: it does not, and the connection is no
- * good any more. Warm: the library allocates. */
+ * good any more; -EMSGSIZE: it is more than the server takes. Warm: the library allocates. */
 int nats_publisher_put(nats_publisher_t *p, const nats_outgoing_t *message, tbus_error_t *err);
 /* The network does not take what was put: no more should be. */
 bool nats_publisher_is_choked(const nats_publisher_t *p);
