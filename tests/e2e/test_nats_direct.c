@@ -145,6 +145,19 @@ static void a_stream_that_does_not_allow_it_is_read_by_a_consumer_alone(void **s
     assert_int_equal(direct_of(w->status), 0);
 }
 
+/* The connection stays up, and each request is answered at once: that nobody is there for it. */
+static void
+when_nobody_has_the_stream_any_more_that_is_the_end_after_the_time_for_losses(void **state)
+{
+    world_t *w = *state;
+    begin_occupied_stream(w);
+    put(w, 1, 1000);
+    BEGIN(w, 1000, "?lost=300ms");
+    assert_true(nats_wire_delete_stream(w->wire, STREAM));
+    expect_error(w, "nothing was heard of the stream " STREAM);
+    assert_text_holds(w->bus->start.err, "there is no stream " STREAM);
+}
+
 static void where_neither_can_be_had_the_server_s_reason_is_said(void **state)
 {
     world_t *w = *state;
@@ -165,6 +178,7 @@ int main(void)
         CASE(losses_are_marks_and_a_server_killed_is_found_again_without_a_consumer),
         CASE(as_soon_as_a_consumer_can_be_had_it_is_used_and_nothing_is_missing),
         CASE(a_stream_that_does_not_allow_it_is_read_by_a_consumer_alone),
+        CASE(when_nobody_has_the_stream_any_more_that_is_the_end_after_the_time_for_losses),
         CASE(where_neither_can_be_had_the_server_s_reason_is_said),
     };
     return cmocka_run_group_tests(tests, make_file, free_file);

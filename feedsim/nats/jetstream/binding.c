@@ -269,6 +269,11 @@ int nats_binding_peek(nats_binding_t *b, uint64_t stream_seq, const char *filter
 
 /* ---- what comes ---- */
 
+static bool is_silent(const nats_binding_t *b)
+{
+    return tbus_clock_ns() - b->heard_ns > SILENT_NS;
+}
+
 /* A bridge that was started again may give each symbol a subject, for which we do not ask. */
 static bool symbols_begin(nats_binding_t *b)
 {
@@ -328,7 +333,7 @@ static enum nats_binding_outcome next_of_consumer(nats_binding_t *b, int64_t wai
     }
     natsStatus status = natsSubscription_NextMsg(&msg, b->inbox, wait_ms);
     if (status == NATS_TIMEOUT) {
-        if (tbus_clock_ns() - b->heard_ns <= SILENT_NS)
+        if (!is_silent(b))
             return NATS_BINDING_NOTHING;
         return b->allows_direct && go_on_directly(b, NULL) == 0 ? NATS_BINDING_SILENT
                                                                 : NATS_BINDING_BROKEN;
@@ -375,11 +380,12 @@ static enum nats_binding_outcome next_directly(nats_binding_t *b, int64_t wait_m
         got.pending = b->last_seq > b->taken ? b->last_seq - b->taken : 0;
         *out = got;
         return NATS_BINDING_MESSAGE;
-    case NATS_DIRECT_END:
-        return symbols_begin(b) ? NATS_BINDING_BROKEN : NATS_BINDING_NOTHING;
+    case NATS_DIRECT_END: /* also where nobody has a replica: that is no word of one */
+        if (is_silent(b) || symbols_begin(b))
+            return NATS_BINDING_BROKEN;
+        return NATS_BINDING_NOTHING;
     case NATS_DIRECT_NOTHING:
-        return tbus_clock_ns() - b->heard_ns > SILENT_NS ? NATS_BINDING_BROKEN
-                                                         : NATS_BINDING_NOTHING;
+        return is_silent(b) ? NATS_BINDING_BROKEN : NATS_BINDING_NOTHING;
     default:
         return NATS_BINDING_BROKEN;
     }

@@ -29,13 +29,13 @@ typedef struct nats_direct {
     nats_window_t window;
     uint64_t moved_ns; /* when something was asked for, or came */
     uint64_t rest_ns;  /* nothing is asked for until then */
-    uint64_t heard_ns; /* of a replica */
+    uint64_t heard_ns; /* of a replica; "no responders" (503) is not one's word */
 } nats_direct_t;
 
 enum nats_direct_outcome {
     NATS_DIRECT_NOTHING = 0, /* for now */
     NATS_DIRECT_MESSAGE = 1,
-    NATS_DIRECT_END = 2,    /* whoever was asked has no more */
+    NATS_DIRECT_END = 2,    /* whoever was asked has no more, or there is nobody (heard_ns) */
     NATS_DIRECT_BROKEN = 3, /* the connection is lost, or what came is no answer */
 };
 
