@@ -301,8 +301,10 @@ static int listen_for_answers(nats_publisher_t *p, tbus_error_t *err)
     natsInbox_Destroy(inbox);
     int code = p->by_library ? 0 : nats_socket_open(p->socket, &p->way, subject, err);
     /* The server wants TLS though nobody has told us. (Or it hung up: then so will it there.) */
-    if (code == -EPROTONOSUPPORT)
+    if (code == -EPROTONOSUPPORT) {
         p->by_library = true;
+        *err = (tbus_error_t){0};
+    }
     return p->by_library ? listen_by_library(p, subject, err) : code;
 }
 
