@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The market view: applies ticks to the order table (orders.h) and the books (book.h); whose a
- * locate is, days, phases and states stand in symbols.h and states.h, books that nobody has asked
- * for in demand.h. */
+/* The market view: applies ticks to orders, which it finds by place or by table (orders.h), and
+ * books (book.h); whose a locate is, days, phases and states stand in symbols.h and states.h, books
+ * that nobody has asked for in demand.h. */
 #include <assert.h>
 #include <string.h>
 
@@ -46,7 +46,7 @@ static __attribute__((noinline)) bool decide(market_t *m, const tick_t *tick)
         m->finds = VIEW_BY_PLACE;
         return true;
     }
-    if (m->finds == VIEW_BY_PLACE || m->place_end != 0)
+    if (m->finds == VIEW_BY_PLACE || m->places_told)
         view_forget_places(m);
     m->finds = VIEW_BY_TABLE;
     return false;
@@ -96,6 +96,8 @@ FOR_BOTH int add_order(market_t *m, uint64_t ref, uint32_t place, uint64_t hash,
     bool told = place != 0;
     if (!told)
         place = queue_take(&m->queues);
+    if (TBUS_UNLIKELY(place >= m->places_used))
+        m->places_used = place + 1;
     queue_order_t *order = &m->queues.orders[place];
     order->ref = ref;
     order->added_seq = m->event.md_seq;
@@ -192,8 +194,8 @@ FOR_BOTH int add_named(market_t *m, const tick_t *tick, bool piled)
             m->stats.duplicate_adds++;
             return look_at_book(m, piled);
         }
-    } else if (place >= m->place_end) {
-        m->place_end = place + 1;
+    } else {
+        m->places_told = true;
     }
     if (TBUS_UNLIKELY(m->orders.live == m->orders.orders_max))
         return view_fail(m, m->orders_text);

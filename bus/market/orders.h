@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* orders.h - the live orders of all symbols, found by order reference: the place of each in a queue
- * (queue.h), where the rest of it stands. Of the feed, which tells readers what it finds
- * (places.h), and of views to which nobody does. Private to bus/market.
+ * (queue.h), where the rest of it stands. The feed has one and tells readers what it finds
+ * (places.h); views to which nobody tells have one each. Private to bus/market.
  *
  * A hash table of buckets, two to a cache line, each with six places, a byte of the hash of each,
  * and a count:

@@ -2,11 +2,11 @@
 #include "bus/market/places.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <tickbus/atomic.h>
 #include <tickbus/msg/itch_types.h>
+#include <tickbus/segment.h>
 
 #include "bus/market/memory.h"
 #include "bus/market/orders.h"
@@ -18,36 +18,41 @@ struct places {
     queue_pool_t pool;
     size_t bytes;
     bool gives;     /* since the books were empty last all orders have a place */
-    bool restoring; /* as in a view */
-    bool day_seen;
+    bool restoring; /* an O empties no books: those of some readers, perhaps, but not all */
+    uint32_t given_up;
+    uint32_t used; /* places at or above this one never had an order */
 };
 
-static size_t round_up(size_t bytes)
+static size_t round_up(size_t bytes, size_t unit)
 {
-    return (bytes + 63) / 64 * 64;
+    return (bytes + unit - 1) / unit * unit;
 }
 
 size_t places_footprint(uint32_t orders_max)
 {
-    return round_up(sizeof(places_t)) + round_up(queue_footprint(orders_max)) +
-           orders_footprint(orders_max);
+    return round_up(round_up(sizeof(places_t), 64) + round_up(queue_footprint(orders_max), 64) +
+                        orders_footprint(orders_max),
+                    HUGE_PAGE_BYTES);
 }
 
 int places_create(uint32_t orders_max, bool whole, places_t **out_places, tbus_error_t *err)
 {
     size_t bytes = places_footprint(orders_max);
-    unsigned char *memory = market_memory_take(bytes);
+    char why[256];
+    bool there = tbus_memory_is_there(bytes, why, sizeof why);
+    unsigned char *memory = there ? market_memory_take(bytes) : NULL;
     if (!memory)
-        return tbus_fail(err, -errno,
-                         "cannot get %zu MiB for the places of %u orders: %s; lower "
-                         "books.orders_max",
-                         bytes >> 20, orders_max, strerror(errno));
+        return tbus_fail(err, -ENOMEM,
+                         "cannot get %zu MiB for the places of %u orders: %s; lower feed.places",
+                         bytes >> 20, orders_max, there ? strerror(errno) : why);
     places_t *p = (places_t *)(void *)memory;
     p->bytes = bytes;
     p->gives = whole;
-    unsigned char *queues = memory + round_up(sizeof *p);
+    p->restoring = !whole;
+    p->used = 1;
+    unsigned char *queues = memory + round_up(sizeof *p, 64);
     queue_init(&p->pool, queues, orders_max);
-    orders_init(&p->orders, queues + round_up(queue_footprint(orders_max)), p->pool.orders,
+    orders_init(&p->orders, queues + round_up(queue_footprint(orders_max), 64), p->pool.orders,
                 orders_max, hash_seed_random());
     *out_places = p;
     return 0;
@@ -59,21 +64,20 @@ void places_destroy(places_t *p)
         market_memory_give(p, p->bytes);
 }
 
-static void free_place(void *context, uint32_t place)
-{
-    queue_free(context, place);
-}
-
+/* Places are given in their order again, so that those of a day are the same in every run. */
 static __attribute__((noinline)) void empty(places_t *p)
 {
-    orders_each(&p->orders, free_place, &p->pool);
+    for (uint32_t place = 1; place < p->used; place++)
+        p->pool.orders[place].behind = 0;
+    p->used = p->pool.free = 1;
     orders_clear(&p->orders);
-    p->gives = true;
+    p->gives = p->given_up < PLACES_GIVEN_UP_MAX;
 }
 
 /* From here on readers look references up themselves. */
 static __attribute__((noinline)) void give_up(places_t *p, tick_t *tick)
 {
+    p->given_up++;
     empty(p);
     p->gives = false;
     tick_place_none(tick);
@@ -96,6 +100,8 @@ INLINE void add(places_t *p, tick_t *tick)
     }
     uint32_t place = queue_take(&p->pool);
     queue_order_t *order = &p->pool.orders[place];
+    if (TBUS_UNLIKELY(place >= p->used))
+        p->used = place + 1;
     order->ref = tick->order_ref;
     order->qty = tick->qty;
     order->level = tick_locate(tick);
@@ -163,9 +169,8 @@ static __attribute__((noinline)) void look_at_other(places_t *p, const tick_t *t
     }
     if (bytes < sizeof *tick || tick->body[ITCH_BODY_AT(SYSTEM_EVENT, event_code)] != 'O')
         return;
-    if (!p->restoring || !p->day_seen)
+    if (!p->restoring)
         empty(p);
-    p->day_seen = true;
 }
 
 #define BIT(letter) (UINT64_C(1) << ((letter)-64))

@@ -62,9 +62,9 @@ void snapshot_destroy(snapshot_t *s);
  * the keeper must have been given the same ticks; both stay as they are. 0; -TBUS_ELIMIT: there are
  * more live orders than fit, or a tick was refused because a table of the market was full. Then
  * nothing was taken and the snapshot is empty.
- * Cost: a pass over the order table, whose size follows the most orders that there ever were, and a
- * radix sort of the live ones; no allocation, page faults where it grows. Cold: not on the path of
- * a tick. */
+ * Cost: a pass over the orders, or the table of them, whose size follows the most that there ever
+ * were, and a radix sort of the live ones; no allocation, page faults where it grows. Cold: not on
+ * the path of a tick. */
 int snapshot_take(snapshot_t *s, const market_t *m, const standing_t *standing);
 
 /* How many ticks; 0: empty, as after creation. */

@@ -4,10 +4,10 @@
 
 void view_forget_places(market_t *m)
 {
-    uint32_t end = m->orders.orders_max + 1;
+    uint32_t end = m->places_used > 0 ? m->places_used : 1;
     m->finds = VIEW_BY_TABLE;
-    m->place_end = 0;
-    m->queues.free = end;
+    m->places_told = false;
+    m->queues.free = end; /* behind those that were used all are as at first */
     m->orders.live = 0;
     for (uint32_t place = end; --place != 0;) {
         const queue_order_t *order = &m->queues.orders[place];
@@ -24,7 +24,7 @@ void view_each_order(const market_t *m, void (*see)(void *context, uint32_t plac
         orders_each(&m->orders, see, context);
         return;
     }
-    for (uint32_t place = 1; place < m->place_end; place++)
+    for (uint32_t place = 1; place < m->places_used; place++)
         if (m->queues.orders[place].qty != 0)
             see(context, place);
 }

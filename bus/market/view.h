@@ -45,9 +45,10 @@ struct market {
     bool lacks_events; /* orders came while they were: queues.events does not tell of these */
     market_day_t day;
     market_symbol_t *symbols;
-    uint16_t *by_name;  /* numbers by the hash of their names; 0: the place is free */
-    uint32_t free_at;   /* numbers above this one are taken */
-    uint32_t place_end; /* places at or above this one were never told; 0: none was */
+    uint16_t *by_name;    /* numbers by the hash of their names; 0: the place is free */
+    uint32_t free_at;     /* numbers above this one are taken */
+    uint32_t places_used; /* places at or above this one never had an order; 0: none had */
+    bool places_told;     /* since the list of free places was right last */
     /* Numbers that have a name, in the order in which they got it, and wire locates that named a
      * symbol on this day: nothing else need be looked at when a day or a phase begins. */
     uint16_t *named;
@@ -72,7 +73,8 @@ static inline int view_fail(market_t *m, const char *text)
 }
 
 /* Places are told no more, or cannot be believed: all live orders go into the table, and are found
- * there until there are none. Cold: a walk through all places. */
+ * there until the books are emptied (a day, or a restore, begins). Cold: a walk through all places
+ * that ever had an order. */
 void view_forget_places(market_t *m);
 /* Calls `see` for every live order, in no order. Cold. */
 void view_each_order(const market_t *m, void (*see)(void *context, uint32_t place), void *context);

@@ -18,6 +18,7 @@
 
 typedef struct beside {
     places_t *places;
+    uint32_t places_max;
     market_t *plain;     /* of ticks without places */
     market_t *placed;    /* with them */
     market_t *on_demand; /* the same, and builds the books that are asked for */
@@ -47,6 +48,7 @@ static places_t *create_places(uint32_t orders_max, bool whole)
 static beside_t open_beside(uint32_t orders_max, uint32_t places_max)
 {
     beside_t b = {.places = create_places(places_max, true),
+                  .places_max = places_max,
                   .plain = create_view(orders_max),
                   .placed = create_view(orders_max),
                   .on_demand = create_view(orders_max)};
@@ -83,6 +85,10 @@ static void apply(beside_t *b, tick_t tick)
 {
     market_event_t unseen;
     uint8_t was = b->placed->finds;
+    if (tick.type == TICK_RESTORE && tick.body[0] == TICK_RESTORE_BEGINS) {
+        places_destroy(b->places); /* another feed, which is not the first one */
+        b->places = create_places(b->places_max, false);
+    }
     assert_int_equal(apply_to(b->plain, &tick, &b->plain_event), 0);
     places_tell(b->places, &tick, sizeof tick);
     assert_int_equal(apply_to(b->placed, &tick, &b->event), 0);
@@ -285,6 +291,90 @@ static void a_feed_that_runs_out_of_places_leaves_the_looking_to_its_readers(voi
     close_beside(&b);
 }
 
+/* Readers have orders of the feed before it, of which it knows nothing. */
+static void a_feed_that_comes_later_gives_no_place_before_all_books_are_emptied(void **state)
+{
+    (void)state;
+    market_t *plain = create_view(64), *placed = create_view(64);
+    tick_t day = tick_of('S', 0), restore = restore_mark(TICK_RESTORE_BEGINS);
+    day.body[0] = 'O';
+    const tick_t ticks[] = {day, restore, tick_add(LOCATE, 1, 'B', 100, BID), day,
+                            tick_execute(LOCATE, 1, 40)};
+    for (uint32_t restarts_at = 0; restarts_at < 5; restarts_at++) {
+        places_t *places = create_places(64, true);
+        for (uint32_t i = 0; i < 5; i++) {
+            market_event_t one, other;
+            tick_t told = ticks[i];
+            if (i == restarts_at) {
+                places_destroy(places);
+                places = create_places(64, i == 0);
+            }
+            places_tell(places, &told, sizeof told);
+            assert_int_equal(apply_to(plain, &ticks[i], &one), 0);
+            assert_int_equal(apply_to(placed, &told, &other), 0);
+            assert_memory_equal(&one, &other, sizeof one);
+        }
+        same_stats(plain, placed, true);
+        same_orders(plain, placed, LOCATE);
+        assert_int_equal(placed->finds, restarts_at < 2 ? VIEW_BY_PLACE : VIEW_BY_TABLE);
+        places_destroy(places);
+    }
+    market_destroy(plain);
+    market_destroy(placed);
+}
+
+/* Each time costs every reader a walk. */
+static void a_feed_to_which_it_happens_often_gives_no_more_places_at_all(void **state)
+{
+    (void)state;
+    places_t *places = create_places(64, true);
+    tick_t day = tick_of('S', 0);
+    day.body[0] = 'O';
+    for (uint32_t i = 0; i < 2 * PLACES_GIVEN_UP_MAX; i++) {
+        tick_t add = tick_add(LOCATE, 1, 'B', 100, BID), again = add;
+        places_tell(places, &day, sizeof day);
+        places_tell(places, &add, sizeof add);
+        assert_int_equal(tick_has_place(&add), i < PLACES_GIVEN_UP_MAX);
+        places_tell(places, &again, sizeof again);
+        assert_false(tick_has_place(&again));
+    }
+    places_destroy(places);
+}
+
+/* As a feed sends them that has all at hand; F has its place elsewhere. */
+static void many_ticks_at_once_get_the_places_of_one_by_one(void **state)
+{
+    (void)state;
+    odd_flow_t flow = {.random = 31};
+    places_t *one = create_places(4096, true), *all = create_places(4096, true);
+    tick_t ticks[16], want;
+    tame_t tame = {.next = 0};
+    uint64_t placed = 0;
+    for (unsigned turn = 0; turn < 500; turn++) {
+        for (unsigned i = 0; i < 16; i++) {
+            ticks[i] = odd_next(&flow);
+            tame_down(&tame, &flow, &ticks[i]);
+            if (ticks[i].type == 'A' && odd_below(&flow, 2) == 0)
+                ticks[i].type = 'F';
+        }
+        tick_t copy[16];
+        memcpy(copy, ticks, sizeof copy);
+        places_tell_all(all, copy, 16);
+        for (unsigned i = 0; i < 16; i++) {
+            want = ticks[i];
+            places_tell(one, &want, sizeof want);
+            assert_memory_equal(&copy[i], &want, sizeof want);
+            placed += tick_has_place(&want) && tick_place(&want) != 0;
+        }
+        places_tell_all(NULL, copy, 16);
+        for (unsigned i = 0; i < 16; i++)
+            assert_false(strchr("AFECXDU", copy[i].type) && tick_has_place(&copy[i]));
+    }
+    assert_true(placed > 1000);
+    places_destroy(one);
+    places_destroy(all);
+}
+
 static void the_last_order_that_a_table_takes_is_the_same(void **state)
 {
     (void)state;
@@ -376,6 +466,9 @@ int main(void)
         cmocka_unit_test(days_of_the_synthetic_market_too),
         cmocka_unit_test(a_reader_that_joins_late_knows_as_much),
         cmocka_unit_test(a_feed_that_runs_out_of_places_leaves_the_looking_to_its_readers),
+        cmocka_unit_test(a_feed_that_comes_later_gives_no_place_before_all_books_are_emptied),
+        cmocka_unit_test(a_feed_to_which_it_happens_often_gives_no_more_places_at_all),
+        cmocka_unit_test(many_ticks_at_once_get_the_places_of_one_by_one),
         cmocka_unit_test(the_last_order_that_a_table_takes_is_the_same),
         cmocka_unit_test(a_tick_that_comes_with_a_place_of_another_feed_loses_it),
         cmocka_unit_test(places_that_are_nonsense_harm_nothing_but_the_day),

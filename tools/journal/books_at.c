@@ -145,6 +145,8 @@ static int apply_record(walk_t *w, const tbus_journal_record_t *record)
     tick_t *tick = &w->ahead[w->ticks_read % AHEAD].tick;
     memset(tick, 0, sizeof *tick);
     memcpy(tick, record->payload, bytes);
+    if (tick_has_place(tick)) /* somebody may have edited it */
+        tick_place_none(tick);
     w->ahead[w->ticks_read % AHEAD].bytes = bytes;
     w->ahead[w->ticks_read % AHEAD].seq = w->last_seq = record->seq;
     market_fetch_far(w->market, tick, bytes);

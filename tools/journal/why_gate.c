@@ -159,6 +159,8 @@ static int next_tick(walk_t *w, tbus_error_t *err)
             continue;
         memset(w->tick, 0, sizeof *w->tick);
         memcpy(w->tick, record.payload, record.bytes);
+        if (tick_has_place(w->tick)) /* somebody may have edited it */
+            tick_place_none(w->tick);
         w->tick_bytes = record.bytes;
         w->tick_seq = record.seq;
         w->then =

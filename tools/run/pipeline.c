@@ -20,7 +20,7 @@
 /* Some microseconds: longer than it takes to be found at the heels of a feed that goes at `max`,
  * shorter than it takes that feed to fill a ring. */
 #define DRAINED_PAUSES 512u
-/* Some turns of those who share the CPU. bench/README.md has what it spares. */
+/* Some turns of those who share the CPU (bench/README.md, "The whole pipeline"). */
 #define YIELD_NS UINT64_C(100000)
 
 /* --- the bus */
@@ -501,7 +501,9 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
         tbus_waiter_init(&loop.waiter, plan->wait);
         bool unpaced = config_unpaced(pipeline->config);
         loop.waiter.drained_pauses = unpaced ? DRAINED_PAUSES : 0;
-        loop.waiter.yield_ns = unpaced ? YIELD_NS : 0;
+        bool outnumbered = plan->wait == TBUS_WAIT_PARK &&
+                           (enum tbus_wait_mode)pipeline->config->layout.wait == TBUS_WAIT_AUTO;
+        loop.waiter.yield_ns = unpaced && outnumbered ? YIELD_NS : 0;
         code = run_loop(pipeline, index, &loop);
     }
     while (running.stages_count--) {

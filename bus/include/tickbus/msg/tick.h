@@ -16,11 +16,9 @@
  *    1: orders and trades   2: all other messages
  *
  * Which members a type fills, or that it carries its bytes in `body`, is said by the table in
- * tickbus/msg/itch_types.h. Members that a type does not fill are zero.
- *
- * Between members that it fills, the tick of an order (A F E C X D U) may carry a hint of the feed:
- * where the books of its readers keep that order (tick_place_put). It is no part of the message,
- * and may be left out.
+ * tickbus/msg/itch_types.h. Members that a type does not fill are zero, but for a hint: in two of
+ * them the tick of an order (A F E C X D U) may say where the books of its readers keep that order
+ * (tick_place_put). It is no part of the message; whoever keeps no such books passes over it.
  *
  * Types that ITCH 5.0 does not know carry their bytes after the header in `body`. An unknown
  * message longer than TICK_BODY_MAX bytes makes a tick longer than sizeof(tick_t): the body just
@@ -98,19 +96,19 @@ __extension__ typedef struct tick {
         struct {
             uint8_t side;      /* 'B' buy, 'S' sell, as received */
             uint8_t printable; /* C: 'Y' / 'N', as received */
-            uint8_t aux;       /* Q: cross type */
+            uint8_t aux;       /* Q: cross type; of an order: TICK_PLACED, or 0 */
             uint32_t qty;      /* shares */
             union {
                 uint64_t order_ref; /* day-unique order reference */
                 uint64_t qty64;     /* Q: shares of a cross */
             };
             uint32_t px_e4;  /* price in 1/10000 */
-            uint8_t mpid[4]; /* F: attribution, ASCII */
+            uint8_t mpid[4]; /* F: attribution, ASCII; of other orders: the hint */
             union {
                 char symbol[8];   /* ASCII, padded with spaces */
                 uint64_t new_ref; /* U: the reference that replaces order_ref */
             };
-            uint64_t match; /* match number */
+            uint64_t match; /* match number; F: the hint */
         } __attribute__((packed));
     };
 } __attribute__((packed, aligned(8))) tick_t;
@@ -158,7 +156,8 @@ TBUS_INLINE uint64_t tick_pack(uint64_t ns, uint16_t high)
 #define TICK_PLACED 1u
 
 /* The feed's hint of such a tick: the place of its order among those of a reader's books, 0: there
- * is no order of that reference. A stands with F's attribution in the way of F. */
+ * is no order of that reference. It stands in `mpid`; of F, whose attribution is there, in
+ * `match`. */
 TBUS_INLINE void tick_place_put(tick_t *t, uint32_t place)
 {
     t->aux = TICK_PLACED;
