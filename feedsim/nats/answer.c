@@ -156,3 +156,12 @@ bool nats_made_read(const char *json, size_t bytes, nats_made_t *out_made)
     *out_made = made;
     return true;
 }
+
+bool nats_info_has_subjects(const char *json, size_t bytes)
+{
+    const char *end = json + bytes, *at = json;
+    while ((at = value(at, end, "\"subjects\"")))
+        if (*at == '{') /* those of the configuration are a list */
+            return (at = value(at, end, "{")) && *at == '"';
+    return false;
+}

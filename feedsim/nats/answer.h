@@ -64,6 +64,11 @@ typedef struct nats_made {
 /* False: it is no such answer. */
 bool nats_made_read(const char *json, size_t bytes, nats_made_t *out_made);
 
+/* What JetStream answers when a stream is looked at with a subjects_filter:
+ *    {"config":{"subjects":["tickbus.lab.>"]},"state":{"subjects":{"tickbus.lab.md.A":7}}, ...}
+ * Has it messages of such subjects? An error has none. */
+bool nats_info_has_subjects(const char *json, size_t bytes);
+
 #ifdef __cplusplus
 }
 #endif

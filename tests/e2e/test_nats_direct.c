@@ -76,7 +76,11 @@ static void subjects_of_symbols_that_begin_are_found_without_a_consumer(void **s
     begin_occupied_stream(w);
     put(w, 1, 1000);
     BEGIN(w, 1000, "");
-    for (uint64_t seq = 1001; seq <= day.messages; seq++)
+    for (uint64_t seq = 1001; seq <= 2000; seq++) /* nothing else says that they are there */
+        put_one(w, "AAPL    ", seq);
+    assert_int_equal(nats_wire_flush(w->wire), 0);
+    json_decref(wait_for(w->bus, 2000));
+    for (uint64_t seq = 2001; seq <= day.messages; seq++)
         put_one(w, seq % 9 ? "AAPL    " : NULL, seq);
     nats_wire_end(w->wire, STREAM, SESSION, day.messages);
     expect_end(w);

@@ -251,6 +251,29 @@ static void an_answer_names_the_consumer_that_was_made_or_says_why_it_was_not(vo
     }
 }
 
+static void subjects_that_a_stream_has_are_told_from_those_that_it_may_have(void **state)
+{
+    static const struct {
+        const char *json;
+        bool has;
+    } cases[] = {
+        {"{\"config\":{\"subjects\":[\"tickbus.lab.\\u003e\"]},\"state\":{\"messages\":2,"
+         "\"subjects\":{\"tickbus.lab.md.AAPL\":1}}}",
+         true},
+        {"{\"config\":{\"subjects\":[\"tickbus.lab.\\u003e\"]},\"state\":{\"messages\":2}}", false},
+        {"{\"config\":{\"subjects\":[\"a\"]},\"state\":{\"subjects\": {}}}", false},
+        {"{\"error\":{\"code\":404,\"err_code\":10059,\"description\":\"stream not found\"}}",
+         false},
+        {"{\"subjects\":{", false},
+        {"{\"subjects\"", false},
+        {"", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(nats_info_has_subjects(cases[i].json, strlen(cases[i].json)),
+                         cases[i].has);
+}
+
 static enum nats_answer_kind read_answer(const char *json, nats_answer_t *out)
 {
     nats_answer_read(0, json, strlen(json), out);
@@ -395,6 +418,7 @@ int main(void)
         cmocka_unit_test(servers_are_named_with_a_host_and_without_a_password),
         cmocka_unit_test(an_answer_names_the_consumer_that_was_made_or_says_why_it_was_not),
         cmocka_unit_test(an_answer_says_where_a_message_is_or_why_it_is_not_there),
+        cmocka_unit_test(subjects_that_a_stream_has_are_told_from_those_that_it_may_have),
         cmocka_unit_test(nobody_keeps_the_stream_is_said_in_four_ways),
         cmocka_unit_test(what_is_no_answer_stores_nothing_however_it_is_cut),
         cmocka_unit_test(credentials_come_from_a_file_in_three_forms),

@@ -19,7 +19,7 @@
 #define INACTIVE_NS INT64_C(30000000000)
 #define SILENT_NS   (2000 * MS) /* so long without even a beat, and it is lost */
 #define WISH_NS     (1500 * MS) /* between two requests for a consumer that was not made */
-#define SYMBOLS_NS  (500 * MS)  /* between two looks for subjects of symbols */
+#define SYMBOLS_NS  (500 * MS)  /* between two questions for subjects of symbols */
 
 jsOptions nats_binding_js_options(void)
 {
@@ -114,27 +114,30 @@ void nats_binding_close(nats_binding_t *b)
     nats_connection_silence(b->connection);
     nats_direct_close(&b->direct);
     natsSubscription_Destroy(b->inbox);
+    natsSubscription_Destroy(b->looks);
     jsCtx_Destroy(b->js);
     nats_connection_close(b->connection);
     free(b->inbox_name);
+    free(b->looks_name);
     *b = (nats_binding_t){.options = options};
+}
+
+static natsStatus subscribe(const nats_binding_t *b, natsSubscription **out, char **out_name)
+{
+    natsInbox *name = NULL;
+    natsStatus status = natsInbox_Create(&name);
+    *out_name = name;
+    if (status == NATS_OK)
+        status = natsConnection_SubscribeSync(out, b->connection, name);
+    /* What comes is bounded by what we ask for. */
+    return status == NATS_OK ? natsSubscription_SetPendingLimits(*out, -1, -1) : status;
 }
 
 /* ---- a consumer ---- */
 
 static int open_inbox(nats_binding_t *b, tbus_error_t *err)
 {
-    natsInbox *inbox = NULL;
-    natsStatus status = NATS_OK;
-    if (b->inbox)
-        return 0;
-    status = natsInbox_Create(&inbox);
-    b->inbox_name = inbox;
-    if (status == NATS_OK)
-        status = natsConnection_SubscribeSync(&b->inbox, b->connection, inbox);
-    /* What comes is bounded by what we ask for. */
-    if (status == NATS_OK)
-        status = natsSubscription_SetPendingLimits(b->inbox, -1, -1);
+    natsStatus status = b->inbox ? NATS_OK : subscribe(b, &b->inbox, &b->inbox_name);
     return status == NATS_OK ? 0 : nats_binding_fail(b, status, "has no way to us", err);
 }
 
@@ -274,14 +277,33 @@ static bool is_silent(const nats_binding_t *b)
     return tbus_clock_ns() - b->heard_ns > SILENT_NS;
 }
 
-/* A bridge that was started again may give each symbol a subject, for which we do not ask. */
+static void ask_for_symbols(nats_binding_t *b)
+{
+    char subject[NATS_STREAM_MAX + 64], symbols[NATS_SUBJECT_MAX], request[NATS_SUBJECT_MAX + 64];
+    b->looked_ns = tbus_clock_ns();
+    if (!b->looks && subscribe(b, &b->looks, &b->looks_name) != NATS_OK)
+        return; /* a lost connection shows next */
+    (void)nats_subject_symbols(b->options->stream, b->options->topic, symbols); /* as `look` */
+    snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.%s", b->options->stream);
+    int bytes = snprintf(request, sizeof request, "{\"subjects_filter\":\"%s\"}", symbols);
+    (void)natsConnection_PublishRequest(b->connection, subject, b->looks_name, request, bytes);
+}
+
+/* A bridge that was started again may give each symbol a subject, for which we do not ask. Nobody
+ * waits for an answer: a server that has none for long, as in an election, would hold up what
+ * comes from the others. */
 static bool symbols_begin(nats_binding_t *b)
 {
-    uint64_t now_ns = tbus_clock_ns();
-    if (b->by_symbol || now_ns - b->looked_ns < SYMBOLS_NS)
+    natsMsg *msg = NULL;
+    bool begin = false;
+    if (b->by_symbol)
         return false;
-    b->looked_ns = now_ns;
-    return look(b, NULL) == 0 && b->by_symbol;
+    if (b->looks && natsSubscription_NextMsg(&msg, b->looks, 0) == NATS_OK)
+        begin = nats_info_has_subjects(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg));
+    natsMsg_Destroy(msg);
+    if (!begin && tbus_clock_ns() - b->looked_ns >= SYMBOLS_NS)
+        ask_for_symbols(b);
+    return begin;
 }
 
 /* What a server says of a request rather than of the stream. */

@@ -30,6 +30,8 @@ typedef struct nats_binding {
     jsCtx *js;
     natsSubscription *inbox; /* of consumers */
     char *inbox_name;
+    natsSubscription *looks; /* of answers whether there are subjects of symbols; NULL: not asked */
+    char *looks_name;
     char consumer[64]; /* ""; messages are read directly */
     nats_direct_t direct;
     nats_description_t description;
@@ -41,7 +43,7 @@ typedef struct nats_binding {
     uint64_t consumer_seq; /* of the last message that has come */
     uint32_t asked;        /* messages that may still come unasked */
     uint64_t wished_ns;    /* when a consumer was asked for */
-    uint64_t looked_ns;    /* for subjects of symbols */
+    uint64_t looked_ns;    /* when subjects of symbols were asked for */
     uint64_t heard_ns;     /* of what gives us messages */
 } nats_binding_t;
 
