@@ -76,8 +76,8 @@ static void a_link_that_breaks_costs_a_connection_and_nothing_else(void **state)
         assert_non_null(proxy);
         snprintf(url, sizeof url, "nats://127.0.0.1:%u", port);
         journal_of(f, journal);
-        launch(f, "--feed", feed(5000), "--pace", "10000/s", "--wait", "park", "--journal", journal,
-               "--bridge", url, "--bridge-topics", "md,bbo", "--json", "--set",
+        launch(f, "--feed", feed(5000), "--pace", BRIDGE_PACE, "--wait", "park", "--journal",
+               journal, "--bridge", url, "--bridge-topics", "md,bbo", "--json", "--set",
                resets ? "bridge.stream=reset" : "bridge.stream=stalled", NULL);
         assert_ended_with(f, 0);
         json_t *summary = final_object(f);

@@ -115,7 +115,7 @@ static void a_full_stream_takes_the_rest_once_there_is_room(void **state)
 static void limits_that_remove_a_topics_last_message_are_no_other_bridge(void **state)
 {
     fixture_t *f = *state;
-    launch(f, "--feed", feed(5000), "--pace", "10000/s", "--wait", "park", "--bridge", server.url,
+    launch(f, "--feed", feed(5000), "--pace", BRIDGE_PACE, "--wait", "park", "--bridge", server.url,
            "--bridge-topics", "md,bbo,reports", "--json", "--set", "bridge.max_messages=50",
            "--set", "bridge.discard=old", NULL);
     assert_ended_with(f, 0);
