@@ -42,13 +42,24 @@ static bool number(const char *json, const char *end, const char *key, uint64_t 
     return at && digits(at, end, out_number, &at);
 }
 
+static char printable(char c)
+{
+    return c >= ' ' && c <= '~' ? c : '?';
+}
+
+void nats_words_clean(char *text)
+{
+    for (; text && *text; text++)
+        *text = printable(*text);
+}
+
 static void text(const char *json, const char *end, const char *key, char *out, size_t room)
 {
     const char *at = value(json, end, key);
     size_t used = 0;
     if (at && *at == '"')
         for (at++; at < end && *at != '"' && used + 1 < room; at++)
-            out[used++] = *at >= ' ' && *at <= '~' ? *at : '?';
+            out[used++] = printable(*at);
     out[used] = 0;
 }
 

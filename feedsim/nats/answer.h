@@ -54,6 +54,10 @@ typedef struct nats_answer {
 /* `status`: of the message that it came in, 0: it has none. */
 void nats_answer_read(unsigned status, const char *json, size_t bytes, nats_answer_t *out_answer);
 
+/* Words of a server, which go to terminals and into JSON: what is not printable ASCII becomes '?'.
+ * Accepts NULL. */
+void nats_words_clean(char *text);
+
 /* What JetStream answers when a consumer is to be made:
  *    {"stream_name":"lab","name":"kZ3xSgVd", ...}, or an error as above */
 typedef struct nats_made {

@@ -251,6 +251,17 @@ static void an_answer_names_the_consumer_that_was_made_or_says_why_it_was_not(vo
     }
 }
 
+static void words_of_a_server_do_nothing_to_a_terminal(void **state)
+{
+    char words[] = "'Permissions\x1b[2J \xc2\x9b\r\n\x7f~'", none[] = "";
+    (void)state;
+    nats_words_clean(words);
+    assert_string_equal(words, "'Permissions?[2J ?????~'");
+    nats_words_clean(none);
+    assert_string_equal(none, "");
+    nats_words_clean(NULL);
+}
+
 static void subjects_that_a_stream_has_are_told_from_those_that_it_may_have(void **state)
 {
     static const struct {
@@ -419,6 +430,7 @@ int main(void)
         cmocka_unit_test(an_answer_names_the_consumer_that_was_made_or_says_why_it_was_not),
         cmocka_unit_test(an_answer_says_where_a_message_is_or_why_it_is_not_there),
         cmocka_unit_test(subjects_that_a_stream_has_are_told_from_those_that_it_may_have),
+        cmocka_unit_test(words_of_a_server_do_nothing_to_a_terminal),
         cmocka_unit_test(nobody_keeps_the_stream_is_said_in_four_ways),
         cmocka_unit_test(what_is_no_answer_stores_nothing_however_it_is_cut),
         cmocka_unit_test(credentials_come_from_a_file_in_three_forms),

@@ -7,6 +7,7 @@
 
 #include <nats/nats.h>
 
+#include "feedsim/nats/answer.h"
 #include "feedsim/nats/credentials.h"
 #include "feedsim/nats/url.h"
 
@@ -60,8 +61,12 @@ int nats_status_fail(int status, const char *what, tbus_error_t *err)
     default:
         break;
     }
-    if (last == (natsStatus)status && said && *said && strcmp(said, text) != 0)
-        return tbus_fail(err, code, "%s: %s (%s)", what, text, said);
+    if (last == (natsStatus)status && said && *said && strcmp(said, text) != 0) {
+        char words[160]; /* those of a server, as a rule */
+        snprintf(words, sizeof words, "%s", said);
+        nats_words_clean(words);
+        return tbus_fail(err, code, "%s: %s (%s)", what, text, words);
+    }
     return tbus_fail(err, code, "%s: %s", what, text);
 }
 

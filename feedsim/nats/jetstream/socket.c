@@ -13,6 +13,8 @@
 
 #include <tickbus/clock.h>
 
+#include "feedsim/nats/answer.h"
+
 #define SECOND_NS    UINT64_C(1000000000)
 #define OUT_BYTES    (1u << 20)
 #define CHOKED_BYTES (OUT_BYTES / 2)
@@ -56,8 +58,10 @@ void nats_socket_destroy(nats_socket_t *s)
 
 static void lose(nats_socket_t *s, const char *format, int bytes, const char *text)
 {
-    if (!s->lost)
-        snprintf(s->reason, sizeof s->reason, format, bytes, text);
+    if (s->lost)
+        return;
+    snprintf(s->reason, sizeof s->reason, format, bytes, text);
+    nats_words_clean(s->reason);
     s->lost = true;
 }
 

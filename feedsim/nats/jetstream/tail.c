@@ -13,6 +13,7 @@
 #include <tickbus/atomic.h>
 #include <tickbus/clock.h>
 
+#include "feedsim/nats/answer.h"
 #include "feedsim/nats/jetstream/binding.h"
 #include "feedsim/nats/jetstream/seek.h"
 
@@ -100,8 +101,10 @@ static bool hand_over(nats_tail_t *t, const nats_item_t *item, const void *paylo
     return true;
 }
 
-static void hand_over_error(nats_tail_t *t, const tbus_error_t *why)
+/* Of a stream's subjects and headers, which anybody may have written. */
+static void hand_over_error(nats_tail_t *t, tbus_error_t *why)
 {
+    nats_words_clean(why->text);
     nats_item_t item = {.kind = NATS_ITEM_FAILED,
                         .last = (uint64_t) - (int64_t)why->code,
                         .bytes = (uint32_t)strlen(why->text) + 1};
