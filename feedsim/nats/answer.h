@@ -5,10 +5,10 @@
  *    {"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 11"}, ...}
  *    {"error":{"code":503,"description":"raft: not leader"}, ...}
  *
- * and an empty message with the header "Status: 503" when nobody keeps that stream now. Whatever
- * comes is an answer: what cannot be read says of its message that it is not known to be stored,
- * and who waits for it need not wait until its time is up. Pure; the bytes are those of a server,
- * checked. */
+ * and an empty message with the status 503 in its headers when nobody keeps that stream now.
+ * Whatever comes is an answer: what cannot be read says of its message that it is not known to be
+ * stored, and who waits for it need not wait until its time is up. Pure; the bytes are those of a
+ * server, checked. */
 #ifndef TICKBUS_FEEDSIM_NATS_ANSWER_H
 #define TICKBUS_FEEDSIM_NATS_ANSWER_H
 
