@@ -20,26 +20,10 @@ static const char *value(const char *json, const char *end, const char *key)
     return at < end ? at : NULL;
 }
 
-static bool digits(const char *at, const char *end, uint64_t *out_number, const char **out_behind)
-{
-    uint64_t sum = 0;
-    if (at >= end || *at < '0' || *at > '9')
-        return false;
-    for (; at < end && *at >= '0' && *at <= '9'; at++) {
-        uint64_t digit = (uint64_t)(*at - '0');
-        if (sum > (UINT64_MAX - digit) / 10)
-            return false;
-        sum = sum * 10 + digit;
-    }
-    *out_number = sum;
-    *out_behind = at;
-    return true;
-}
-
 static bool number(const char *json, const char *end, const char *key, uint64_t *out_number)
 {
     const char *at = value(json, end, key);
-    return at && digits(at, end, out_number, &at);
+    return at && nats_digits_read(at, end, out_number) > 0;
 }
 
 static char printable(char c)
@@ -129,8 +113,11 @@ static bool read_stored(const char *json, const char *end, nats_answer_t *out)
     nats_answer_t a = {.kind = NATS_ANSWER_STORED};
     if (*++at == ' ')
         at++;
-    if (end - at < 6 || memcmp(at, "\"seq\":", 6) != 0 || !digits(at + 6, end, &a.sequence, &at) ||
-        a.sequence == 0 || end - at != 1 || *at != '}')
+    if (end - at < 6 || memcmp(at, "\"seq\":", 6) != 0)
+        return false;
+    at += 6;
+    at += nats_digits_read(at, end, &a.sequence);
+    if (a.sequence == 0 || end - at != 1 || *at != '}')
         return false;
     *out = a;
     return true;

@@ -32,17 +32,13 @@ static unsigned split(const char *at, const char *end, token_t out[TOKENS_MAX])
 
 static bool number(const token_t *token, size_t *out)
 {
-    size_t sum = 0;
-    for (size_t i = 0; i < token->bytes; i++) {
-        unsigned digit = (unsigned)(token->at[i] - '0');
-        if (digit > 9)
-            return false;
-        sum = sum * 10 + digit;
-        if (sum > NATS_FRAME_PAYLOAD_MAX)
-            return false;
-    }
-    *out = sum;
-    return token->bytes > 0;
+    uint64_t value;
+    if (token->bytes == 0 ||
+        nats_digits_read(token->at, token->at + token->bytes, &value) != token->bytes ||
+        value > NATS_FRAME_PAYLOAD_MAX)
+        return false;
+    *out = (size_t)value;
+    return true;
 }
 
 /* MSG and HMSG, whose line is `line` bytes long with its end. */
@@ -119,12 +115,6 @@ unsigned nats_frame_status(const nats_frame_t *frame)
     return status;
 }
 
-static char *put(char *to, const void *what, size_t bytes)
-{
-    memcpy(to, what, bytes);
-    return to + bytes;
-}
-
 size_t nats_frame_bound(const nats_frame_out_t *frame)
 {
     /* The words, spaces and ends of lines, and three numbers. */
@@ -134,20 +124,20 @@ size_t nats_frame_bound(const nats_frame_out_t *frame)
 
 size_t nats_frame_put(const nats_frame_out_t *frame, char *out)
 {
-    char *at = put(out, "HPUB ", 5);
-    at = put(at, frame->subject, strlen(frame->subject));
+    char *at = mempcpy(out, "HPUB ", 5);
+    at = mempcpy(at, frame->subject, strlen(frame->subject));
     *at++ = ' ';
-    at = put(at, frame->reply, strlen(frame->reply));
+    at = mempcpy(at, frame->reply, strlen(frame->reply));
     *at++ = '.';
     at += nats_number_put(frame->ticket, at);
     *at++ = ' ';
     at += nats_number_put(frame->headers_bytes, at);
     *at++ = ' ';
     at += nats_number_put(frame->headers_bytes + frame->payload_bytes, at);
-    at = put(at, "\r\n", 2);
-    at = put(at, frame->headers, frame->headers_bytes);
+    at = mempcpy(at, "\r\n", 2);
+    at = mempcpy(at, frame->headers, frame->headers_bytes);
     if (frame->payload_bytes)
-        at = put(at, frame->payload, frame->payload_bytes);
-    at = put(at, "\r\n", 2);
+        at = mempcpy(at, frame->payload, frame->payload_bytes);
+    at = mempcpy(at, "\r\n", 2);
     return (size_t)(at - out);
 }

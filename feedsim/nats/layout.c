@@ -208,17 +208,26 @@ size_t nats_number_put(uint64_t number, char out[NATS_NUMBER_MAX])
     return sizeof digits - at;
 }
 
-bool nats_number_read(const char *text, uint64_t *out_number)
+size_t nats_digits_read(const char *at, const char *end, uint64_t *out_number)
 {
+    const char *from = at;
     uint64_t number = 0;
-    if (*text == 0)
-        return false;
-    for (; *text; text++) {
-        unsigned value = (unsigned)(*text - '0');
-        if (value > 9 || number > (UINT64_MAX - value) / 10)
-            return false;
+    for (; at < end && *at >= '0' && *at <= '9'; at++) {
+        unsigned value = (unsigned)(*at - '0');
+        if (number > (UINT64_MAX - value) / 10)
+            return 0;
         number = number * 10 + value;
     }
+    *out_number = number;
+    return (size_t)(at - from);
+}
+
+bool nats_number_read(const char *text, uint64_t *out_number)
+{
+    uint64_t number;
+    size_t bytes = strlen(text);
+    if (bytes == 0 || nats_digits_read(text, text + bytes, &number) != bytes)
+        return false;
     *out_number = number;
     return true;
 }

@@ -125,6 +125,9 @@ bool nats_id_read(const char *text, nats_id_parts_t *out_parts);
 /* In decimal digits, without a zero behind them. How many they are. Hot. */
 size_t nats_number_put(uint64_t number, char out[NATS_NUMBER_MAX]);
 
+/* The decimal number that begins at `at`, before `end`: of how many digits it is. 0: there is none,
+ * or it is beyond 64 bits. */
+size_t nats_digits_read(const char *at, const char *end, uint64_t *out_number);
 /* A decimal number of digits alone. False: it is none, or beyond 64 bits. */
 bool nats_number_read(const char *text, uint64_t *out_number);
 

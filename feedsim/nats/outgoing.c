@@ -15,30 +15,24 @@ _Static_assert(16 + 2 * NATS_ID_MAX + 7 * (36 + 4) + TYPE_MAX + 5 * NATS_NUMBER_
                    NATS_HEADERS_MAX,
                "a block of headers has room");
 
-static char *put(char *to, const char *what, size_t bytes)
-{
-    memcpy(to, what, bytes);
-    return to + bytes;
-}
-
 static char *put_text(char *to, const char *name, size_t bytes, const char *value, size_t room)
 {
-    to = put(to, name, bytes);
-    to = put(to, value, strnlen(value, room));
-    return put(to, "\r\n", 2);
+    to = mempcpy(to, name, bytes);
+    to = mempcpy(to, value, strnlen(value, room));
+    return mempcpy(to, "\r\n", 2);
 }
 
 static char *put_number(char *to, const char *name, size_t bytes, uint64_t number)
 {
-    to = put(to, name, bytes);
+    to = mempcpy(to, name, bytes);
     to += nats_number_put(number, to);
-    return put(to, "\r\n", 2);
+    return mempcpy(to, "\r\n", 2);
 }
 
 size_t nats_headers_put(const char *session, const nats_outgoing_t *m, char out[NATS_HEADERS_MAX])
 {
     char id[NATS_ID_MAX];
-    char *at = put(out, "NATS/1.0\r\n", 10);
+    char *at = mempcpy(out, "NATS/1.0\r\n", 10);
     /* Those that the server looks for stand first: it searches all that is before them. */
     if (!nats_id(session, m->topic, m->seq, m->end, id))
         return 0;
@@ -57,6 +51,6 @@ size_t nats_headers_put(const char *session, const nats_outgoing_t *m, char out[
         at = put_text(at, NAME(NATS_HEADER_WARM_UP), "1", 1);
     if (m->lost)
         at = put_number(at, NAME(NATS_HEADER_LOST), m->lost);
-    at = put(at, "\r\n", 3); /* and the zero */
+    at = mempcpy(at, "\r\n", 3); /* and the zero */
     return (size_t)(at - out) - 1;
 }

@@ -127,10 +127,8 @@ static natsStatus subscribe(const nats_binding_t *b, natsSubscription **out, cha
     natsInbox *name = NULL;
     natsStatus status = natsInbox_Create(&name);
     *out_name = name;
-    if (status == NATS_OK)
-        status = natsConnection_SubscribeSync(out, b->connection, name);
-    /* What comes is bounded by what we ask for. */
-    return status == NATS_OK ? natsSubscription_SetPendingLimits(*out, -1, -1) : status;
+    return status == NATS_OK ? (natsStatus)nats_connection_listen(b->connection, name, out)
+                             : status;
 }
 
 /* ---- a consumer ---- */

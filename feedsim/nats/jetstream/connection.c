@@ -244,6 +244,12 @@ void nats_connection_close(natsConnection *connection)
     natsConnection_Destroy(connection);
 }
 
+int nats_connection_listen(natsConnection *connection, const char *subject, natsSubscription **out)
+{
+    natsStatus status = natsConnection_SubscribeSync(out, connection, subject);
+    return (int)(status == NATS_OK ? natsSubscription_SetPendingLimits(*out, -1, -1) : status);
+}
+
 void nats_connection_silence(natsConnection *connection)
 {
     if (connection)

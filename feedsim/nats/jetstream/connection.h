@@ -22,7 +22,8 @@
 extern "C" {
 #endif
 
-struct __natsConnection; /* natsConnection of <nats/nats.h> */
+struct __natsConnection;   /* natsConnection of <nats/nats.h> */
+struct __natsSubscription; /* natsSubscription */
 
 typedef struct nats_way {
     const char *url;         /* feedsim/nats/url.h */
@@ -64,6 +65,11 @@ void nats_connection_close(struct __natsConnection *connection); /* accepts NULL
  * message into it, and then locks a mutex that is gone: abort(3), or worse. (Mended in 3.6.)
  * Accepts NULL. */
 void nats_connection_silence(struct __natsConnection *connection);
+
+/* Subscribe to a subject, for answers to what we ask: those are bounded by that, so the library
+ * keeps as many as come. Its status (natsStatus). */
+int nats_connection_listen(struct __natsConnection *connection, const char *subject,
+                           struct __natsSubscription **out_subscription);
 
 /* A status of the library as an error of ours, with the words of both. */
 int nats_status_fail(int status, const char *what, tbus_error_t *err);

@@ -7,6 +7,8 @@
 
 #include <tickbus/clock.h>
 
+#include "feedsim/nats/jetstream/connection.h"
+
 #define MS        UINT64_C(1000000)
 #define ANSWER_MS INT64_C(20) /* what has not come by then is asked for again */
 #define REST_MS   INT64_C(5)  /* behind the newest message */
@@ -25,9 +27,7 @@ static natsStatus open_inbox(nats_direct_t *d)
     if (status != NATS_OK)
         return status;
     snprintf(subject, sizeof subject, "%s.*", d->name);
-    status = natsConnection_SubscribeSync(&d->inbox, d->connection, subject);
-    /* What comes is bounded by what we ask for. */
-    return status == NATS_OK ? natsSubscription_SetPendingLimits(d->inbox, -1, -1) : status;
+    return (natsStatus)nats_connection_listen(d->connection, subject, &d->inbox);
 }
 
 natsStatus nats_direct_begin(nats_direct_t *d, natsConnection *connection, const char *stream,

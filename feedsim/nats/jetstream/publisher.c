@@ -282,11 +282,8 @@ static int find_stream(nats_publisher_t *p, tbus_error_t *err)
 /* With TLS: by the library. */
 static int listen_by_library(nats_publisher_t *p, const char *subject, tbus_error_t *err)
 {
-    natsStatus s = natsConnection_SubscribeSync(&p->answers, p->connection, subject);
-    /* As many as are in flight, which is bounded; the library would drop those beyond. */
-    if (s == NATS_OK)
-        s = natsSubscription_SetPendingLimits(p->answers, -1, -1);
-    return s == NATS_OK ? 0 : nats_status_fail((int)s, "NATS", err);
+    int status = nats_connection_listen(p->connection, subject, &p->answers);
+    return status == NATS_OK ? 0 : nats_status_fail(status, "NATS", err);
 }
 
 static int listen_for_answers(nats_publisher_t *p, tbus_error_t *err)

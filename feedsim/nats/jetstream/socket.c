@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,20 +57,16 @@ void nats_socket_destroy(nats_socket_t *s)
     free(s);
 }
 
-static void lose(nats_socket_t *s, const char *format, int bytes, const char *text)
+static __attribute__((format(printf, 2, 3))) void lose(nats_socket_t *s, const char *format, ...)
 {
+    va_list arguments;
     if (s->lost)
         return;
-    snprintf(s->reason, sizeof s->reason, format, bytes, text);
+    va_start(arguments, format);
+    vsnprintf(s->reason, sizeof s->reason, format, arguments);
+    va_end(arguments);
     nats_words_clean(s->reason);
     s->lost = true;
-}
-
-static void lose_by_error(nats_socket_t *s, int error)
-{
-    char text[64];
-    snprintf(text, sizeof text, "%s", strerrordesc_np(error));
-    lose(s, "%.*s", (int)strlen(text), text);
 }
 
 /* --- out --- */
@@ -81,7 +78,7 @@ static void send_some(nats_socket_t *s)
         return;
     ssize_t sent = send(s->fd, s->out + s->out_head, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno != EAGAIN && errno != EINTR)
-        lose_by_error(s, errno);
+        lose(s, "%s", strerrordesc_np(errno));
     s->out_head += sent > 0 ? (size_t)sent : 0;
     if (s->out_head == s->out_tail)
         s->out_head = s->out_tail = 0;
@@ -141,13 +138,13 @@ static void receive_some(nats_socket_t *s, uint64_t now_ns)
     }
     size_t room = IN_BYTES - s->in_tail;
     if (room == 0) /* one frame that is larger than any answer */
-        return lose(s, "%.*s", 25, "it sends what no NATS does");
+        return lose(s, "it sends what no NATS does");
     ssize_t got =
         recv(s->fd, s->in + s->in_tail, room < READ_BYTES ? room : READ_BYTES, MSG_DONTWAIT);
     if (got == 0)
-        lose(s, "%.*s", 18, "the server hung up");
+        lose(s, "the server hung up");
     else if (got < 0 && errno != EAGAIN && errno != EINTR)
-        lose_by_error(s, errno);
+        lose(s, "%s", strerrordesc_np(errno));
     else if (got > 0) {
         s->in_tail += (size_t)got;
         s->heard_ns = now_ns;
@@ -159,7 +156,7 @@ static void keep_alive(nats_socket_t *s, uint64_t now_ns)
 {
     bool waiting = s->pinged_ns > s->heard_ns;
     if (waiting && now_ns - s->pinged_ns > SILENCE_NS)
-        lose(s, "%.*s", 23, "the server says nothing");
+        lose(s, "the server says nothing");
     if (waiting || now_ns - s->heard_ns <= PING_NS)
         return;
     put_words(s, "PING\r\n");
@@ -181,7 +178,7 @@ bool nats_socket_next(nats_socket_t *s, nats_frame_t *out_message)
         nats_frame_t frame;
         long bytes = nats_frame_read(s->in + s->in_head, s->in_tail - s->in_head, &frame);
         if (bytes < 0)
-            lose(s, "%.*s", 25, "it sends what no NATS does");
+            lose(s, "it sends what no NATS does");
         if (bytes <= 0)
             return false;
         s->in_head += (size_t)bytes;
