@@ -10,11 +10,6 @@
 #include "bus/market/symbols.h"
 #include "bus/market/view.h"
 
-static size_t round_up(size_t bytes, size_t unit)
-{
-    return (bytes + unit - 1) / unit * unit;
-}
-
 /* Where its parts begin in the one mapping. */
 typedef struct parts {
     size_t books, symbols, numbers, names, named, claimed, levels, queues, orders, bytes;
@@ -22,16 +17,16 @@ typedef struct parts {
 
 static parts_t parts_of(const market_limits_t *limits)
 {
-    parts_t p = {.books = round_up(sizeof(market_t), 64)};
+    parts_t p = {.books = market_round_up(sizeof(market_t), 64)};
     p.symbols = p.books + MARKET_LOCATES * sizeof(symbol_book_t);
-    p.numbers = round_up(p.symbols + MARKET_LOCATES * sizeof(market_symbol_t), 64);
+    p.numbers = market_round_up(p.symbols + MARKET_LOCATES * sizeof(market_symbol_t), 64);
     p.names = p.numbers + MARKET_LOCATES * sizeof(uint16_t);
     p.named = p.names + ((size_t)1 << NAMES_BITS) * sizeof(uint16_t);
     p.claimed = p.named + MARKET_LOCATES * sizeof(uint16_t);
-    p.levels = round_up(p.claimed + MARKET_LOCATES * sizeof(uint16_t), sizeof(book_node_t));
-    p.queues = round_up(p.levels + levels_footprint(limits->levels_max), 64);
-    p.orders = round_up(p.queues + queue_footprint(limits->orders_max), 64);
-    p.bytes = round_up(p.orders + orders_footprint(limits->orders_max), HUGE_PAGE_BYTES);
+    p.levels = market_round_up(p.claimed + MARKET_LOCATES * sizeof(uint16_t), sizeof(book_node_t));
+    p.queues = market_round_up(p.levels + levels_footprint(limits->levels_max), 64);
+    p.orders = market_round_up(p.queues + queue_footprint(limits->orders_max), 64);
+    p.bytes = market_round_up(p.orders + orders_footprint(limits->orders_max), HUGE_PAGE_BYTES);
     return p;
 }
 

@@ -23,16 +23,12 @@ struct places {
     uint32_t used; /* places at or above this one never had an order */
 };
 
-static size_t round_up(size_t bytes, size_t unit)
-{
-    return (bytes + unit - 1) / unit * unit;
-}
-
 size_t places_footprint(uint32_t orders_max)
 {
-    return round_up(round_up(sizeof(places_t), 64) + round_up(queue_footprint(orders_max), 64) +
-                        orders_footprint(orders_max),
-                    HUGE_PAGE_BYTES);
+    return market_round_up(market_round_up(sizeof(places_t), 64) +
+                               market_round_up(queue_footprint(orders_max), 64) +
+                               orders_footprint(orders_max),
+                           HUGE_PAGE_BYTES);
 }
 
 int places_create(uint32_t orders_max, bool whole, places_t **out_places, tbus_error_t *err)
@@ -50,10 +46,10 @@ int places_create(uint32_t orders_max, bool whole, places_t **out_places, tbus_e
     p->gives = whole;
     p->restoring = !whole;
     p->used = 1;
-    unsigned char *queues = memory + round_up(sizeof *p, 64);
+    unsigned char *queues = memory + market_round_up(sizeof *p, 64);
     queue_init(&p->pool, queues, orders_max);
-    orders_init(&p->orders, queues + round_up(queue_footprint(orders_max), 64), p->pool.orders,
-                orders_max, hash_seed_random());
+    orders_init(&p->orders, queues + market_round_up(queue_footprint(orders_max), 64),
+                p->pool.orders, orders_max, hash_seed_random());
     *out_places = p;
     return 0;
 }
@@ -109,17 +105,24 @@ INLINE void add(places_t *p, tick_t *tick)
     tick_place_put(tick, place);
 }
 
-INLINE void reduce(places_t *p, tick_t *tick, uint32_t qty)
+/* The order that a tick refers to, whose place it gets; place 0: there is none, or readers are to
+ * look for it themselves. */
+INLINE order_spot_t referenced(places_t *p, tick_t *tick)
 {
     order_spot_t spot = orders_find(&p->orders, tick->order_ref);
-    queue_order_t *order = &p->pool.orders[spot.place];
     tick_place_put(tick, spot.place);
+    if (TBUS_LIKELY(spot.place == 0 || p->pool.orders[spot.place].level == tick_locate(tick)))
+        return spot;
+    give_up(p, tick);
+    return (order_spot_t){0};
+}
+
+INLINE void reduce(places_t *p, tick_t *tick, uint32_t qty)
+{
+    order_spot_t spot = referenced(p, tick);
+    queue_order_t *order = &p->pool.orders[spot.place];
     if (TBUS_UNLIKELY(spot.place == 0))
         return;
-    if (TBUS_UNLIKELY(order->level != tick_locate(tick))) {
-        give_up(p, tick);
-        return;
-    }
     if (order->qty > qty) {
         order->qty -= qty;
         return;
@@ -131,15 +134,10 @@ INLINE void reduce(places_t *p, tick_t *tick, uint32_t qty)
 /* The new order has the place of the old one. */
 static __attribute__((noinline)) void replace(places_t *p, tick_t *tick)
 {
-    order_spot_t spot = orders_find(&p->orders, tick->order_ref);
+    order_spot_t spot = referenced(p, tick);
     queue_order_t *order = &p->pool.orders[spot.place];
-    tick_place_put(tick, spot.place);
     if (TBUS_UNLIKELY(spot.place == 0))
         return;
-    if (TBUS_UNLIKELY(order->level != tick_locate(tick))) {
-        give_up(p, tick);
-        return;
-    }
     orders_remove(&p->orders, spot);
     uint64_t hash = orders_hash(&p->orders, tick->new_ref);
     if (TBUS_UNLIKELY(tick->qty == 0)) {
@@ -147,8 +145,7 @@ static __attribute__((noinline)) void replace(places_t *p, tick_t *tick)
         return;
     }
     if (TBUS_UNLIKELY(orders_has(&p->orders, tick->new_ref, hash))) {
-        queue_free(&p->pool, spot.place);
-        give_up(p, tick);
+        give_up(p, tick); /* which frees the place, too */
         return;
     }
     order->ref = tick->new_ref;

@@ -501,9 +501,9 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
         tbus_waiter_init(&loop.waiter, plan->wait);
         bool unpaced = config_unpaced(pipeline->config);
         loop.waiter.drained_pauses = unpaced ? DRAINED_PAUSES : 0;
-        bool outnumbered = plan->wait == TBUS_WAIT_PARK &&
-                           (enum tbus_wait_mode)pipeline->config->layout.wait == TBUS_WAIT_AUTO;
-        loop.waiter.yield_ns = unpaced && outnumbered ? YIELD_NS : 0;
+        /* auto parks where processes outnumber the CPUs; who has chosen to park has it as it is. */
+        bool chosen = (enum tbus_wait_mode)pipeline->config->layout.wait != TBUS_WAIT_AUTO;
+        loop.waiter.yield_ns = unpaced && !chosen ? YIELD_NS : 0;
         code = run_loop(pipeline, index, &loop);
     }
     while (running.stages_count--) {
