@@ -320,6 +320,15 @@ static inline void begin_paced(fixture_t *f, const char *topics, const char *ext
 
 /* --- the server of all tests of a program --- */
 
+/* True, and said: the program has nothing to run on. */
+static inline bool has_no_server(void)
+{
+    if (nats_server_there())
+        return false;
+    fprintf(stderr, "skipped: there is no nats-server, of the package of that name\n");
+    return true;
+}
+
 static inline int start_server(void **state)
 {
     (void)state;

@@ -179,6 +179,48 @@ static inline void assert_recorded_from(world_t *w, uint64_t from)
     program_clear(&info);
 }
 
+/* The stream has nothing yet. Whatever way it is read, it is fed as `keys` say, from message `from`
+ * on: what is of another topic is left with the server. */
+static inline void assert_other_topics_are_left(world_t *w, const char *keys, uint64_t from)
+{
+    for (uint64_t seq = 1; seq <= day.messages; seq++) {
+        put_one(w, NULL, seq);
+        if (seq % 3 == 0)
+            nats_wire_publish(w->wire, "tickbus." STREAM ".bbo",
+                              "Nats-Msg-Id: none\r\nTickbus-Type: of no concern\r\n", "x", 1);
+    }
+    nats_wire_end(w->wire, STREAM, SESSION, day.messages);
+    LAUNCH(w, keys);
+    expect_end(w);
+    assert_recorded_from(w, from);
+}
+
+/* Likewise, with a bridge that was started again with bridge.symbols set while it is read. */
+static inline void assert_symbols_that_begin_are_found(world_t *w)
+{
+    put(w, 1, 1000);
+    BEGIN(w, 1000, "");
+    for (uint64_t seq = 1001; seq <= 2000; seq++) /* nothing else says that they are there */
+        put_one(w, "AAPL    ", seq);
+    assert_int_equal(nats_wire_flush(w->wire), 0);
+    json_decref(wait_for(w->bus, 2000));
+    for (uint64_t seq = 2001; seq <= day.messages; seq++)
+        put_one(w, seq % 9 ? "AAPL    " : NULL, seq);
+    nats_wire_end(w->wire, STREAM, SESSION, day.messages);
+    expect_end(w);
+    assert_recorded_from(w, 1);
+    assert_int_equal(number(w->status, "feed", "gaps"), 0);
+}
+
+/* A server that is killed is on its store again. */
+static inline void kill_and_start_again(world_t *w)
+{
+    nats_wire_close(w->wire);
+    nats_server_kill(&w->server);
+    assert_true(nats_server_again(&w->server));
+    w->wire = nats_wire_open(&w->server);
+}
+
 static inline void expect_refusal(world_t *w, const char *keys, int code, const char *says)
 {
     const char *stream = keys[0] == '/' ? keys : "";

@@ -212,10 +212,8 @@ int main(void)
         TEST(a_user_of_an_operators_account_is_let_in_by_a_creds_file),
         TEST(a_server_and_a_bridge_know_each_other_by_their_certificates),
     };
-    if (!nats_server_there()) {
-        fprintf(stderr, "skipped: there is no nats-server, of the package of that name\n");
+    if (has_no_server())
         return 77;
-    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 

@@ -119,10 +119,8 @@ int main(void)
         TEST(a_link_that_breaks_costs_a_connection_and_nothing_else),
         TEST(a_message_that_is_more_than_the_server_takes_is_an_error_that_says_so),
     };
-    if (!nats_server_there()) {
-        fprintf(stderr, "skipped: there is no nats-server, of the package of that name\n");
+    if (has_no_server())
         return 77;
-    }
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }
 

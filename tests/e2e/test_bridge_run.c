@@ -275,10 +275,8 @@ int main(void)
         TEST(a_server_that_is_not_there_is_an_error_of_the_start),
         TEST(a_bridge_beside_a_bus_is_one_and_goes_on_after_its_death),
     };
-    if (!nats_server_there()) {
-        fprintf(stderr, "skipped: there is no nats-server, of the package of that name\n");
+    if (has_no_server())
         return 77;
-    }
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }
 

@@ -58,34 +58,14 @@ static void other_topics_are_passed_over_and_a_sequence_is_found_without_a_consu
 {
     world_t *w = *state;
     begin_occupied_stream(w);
-    for (uint64_t seq = 1; seq <= day.messages; seq++) {
-        put_one(w, NULL, seq);
-        if (seq % 3 == 0)
-            nats_wire_publish(w->wire, "tickbus." STREAM ".bbo",
-                              "Nats-Msg-Id: none\r\nTickbus-Type: of no concern\r\n", "x", 1);
-    }
-    nats_wire_end(w->wire, STREAM, SESSION, day.messages);
-    LAUNCH(w, "?from=1234");
-    expect_end(w);
-    assert_recorded_from(w, 1234);
+    assert_other_topics_are_left(w, "?from=1234", 1234);
 }
 
 static void subjects_of_symbols_that_begin_are_found_without_a_consumer(void **state)
 {
     world_t *w = *state;
     begin_occupied_stream(w);
-    put(w, 1, 1000);
-    BEGIN(w, 1000, "");
-    for (uint64_t seq = 1001; seq <= 2000; seq++) /* nothing else says that they are there */
-        put_one(w, "AAPL    ", seq);
-    assert_int_equal(nats_wire_flush(w->wire), 0);
-    json_decref(wait_for(w->bus, 2000));
-    for (uint64_t seq = 2001; seq <= day.messages; seq++)
-        put_one(w, seq % 9 ? "AAPL    " : NULL, seq);
-    nats_wire_end(w->wire, STREAM, SESSION, day.messages);
-    expect_end(w);
-    assert_recorded_from(w, 1);
-    assert_int_equal(number(w->status, "feed", "gaps"), 0);
+    assert_symbols_that_begin_are_found(w);
 }
 
 static void losses_are_marks_and_a_server_killed_is_found_again_without_a_consumer(void **state)
@@ -95,10 +75,7 @@ static void losses_are_marks_and_a_server_killed_is_found_again_without_a_consum
     put(w, 1, 1000);
     put(w, 1010, 3000); /* nobody tells of 1001 to 1009 */
     BEGIN(w, 2991, "");
-    nats_wire_close(w->wire);
-    nats_server_kill(&w->server);
-    assert_true(nats_server_again(&w->server));
-    w->wire = nats_wire_open(&w->server);
+    kill_and_start_again(w);
     put(w, 3001, day.messages);
     nats_wire_end(w->wire, STREAM, SESSION, day.messages);
     expect_end(w);

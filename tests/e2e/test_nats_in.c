@@ -76,16 +76,7 @@ static void topics_that_are_not_md_are_left_with_the_server(void **state)
 {
     world_t *w = *state;
     begin_stream(w);
-    for (uint64_t seq = 1; seq <= day.messages; seq++) {
-        put_one(w, NULL, seq);
-        if (seq % 3 == 0)
-            nats_wire_publish(w->wire, "tickbus." STREAM ".bbo",
-                              "Nats-Msg-Id: none\r\nTickbus-Type: of no concern\r\n", "x", 1);
-    }
-    nats_wire_end(w->wire, STREAM, SESSION, day.messages);
-    LAUNCH(w, "?from=17");
-    expect_end(w);
-    assert_recorded_from(w, 17);
+    assert_other_topics_are_left(w, "?from=17", 17);
 }
 
 static void subjects_of_symbols_are_merged_in_the_order_of_their_sequences(void **state)
@@ -105,23 +96,11 @@ static void subjects_of_symbols_are_merged_in_the_order_of_their_sequences(void 
     assert_recorded_from(w, 1234);
 }
 
-/* A bridge that was started again with bridge.symbols set. */
 static void subjects_of_symbols_that_begin_while_it_is_read_are_found(void **state)
 {
     world_t *w = *state;
     begin_stream(w);
-    put(w, 1, 1000);
-    BEGIN(w, 1000, "");
-    for (uint64_t seq = 1001; seq <= 2000; seq++) /* nothing else says that they are there */
-        put_one(w, "AAPL    ", seq);
-    assert_int_equal(nats_wire_flush(w->wire), 0);
-    json_decref(wait_for(w->bus, 2000));
-    for (uint64_t seq = 2001; seq <= day.messages; seq++)
-        put_one(w, seq % 9 ? "AAPL    " : NULL, seq);
-    nats_wire_end(w->wire, STREAM, SESSION, day.messages);
-    expect_end(w);
-    assert_recorded_from(w, 1);
-    assert_int_equal(number(w->status, "feed", "gaps"), 0);
+    assert_symbols_that_begin_are_found(w);
 }
 
 static void a_server_that_is_killed_and_started_again_is_found_again(void **state)
@@ -130,10 +109,7 @@ static void a_server_that_is_killed_and_started_again_is_found_again(void **stat
     begin_stream(w);
     put(w, 1, 3000);
     BEGIN(w, 3000, "");
-    nats_wire_close(w->wire);
-    nats_server_kill(&w->server);
-    assert_true(nats_server_again(&w->server));
-    w->wire = nats_wire_open(&w->server);
+    kill_and_start_again(w);
     put(w, 3001, day.messages);
     nats_wire_end(w->wire, STREAM, SESSION, day.messages);
     expect_end(w);

@@ -4,7 +4,20 @@
 #ifndef TICKBUS_TESTS_SAME_BOOKS_H
 #define TICKBUS_TESTS_SAME_BOOKS_H
 
+#include "bus/market/snapshot.h"
 #include <tickbus/market/market.h>
+
+/* Tick by tick; the order of all queues is in the order of the ticks. */
+static inline void same_snapshot(const snapshot_t *a, const snapshot_t *b)
+{
+    assert_int_equal(snapshot_count(a), snapshot_count(b));
+    for (uint32_t i = 0; i < snapshot_count(a); i++) {
+        tick_t one, other;
+        snapshot_tick(a, i, &one);
+        snapshot_tick(b, i, &other);
+        assert_memory_equal(&one, &other, sizeof one);
+    }
+}
 
 static inline void same_side(const market_t *a, const market_t *b, uint16_t wire_locate,
                              uint8_t side)

@@ -4,7 +4,6 @@
 #include "tests/unit/market_streams.h"
 
 #include "bus/market/places.h"
-#include "bus/market/snapshot.h"
 #include "bus/market/view.h"
 #include <tickbus/market/market.h>
 
@@ -194,14 +193,7 @@ static void same_snapshots(const market_t *a, const market_t *b)
     standing_t *standing = NULL;
     assert_int_equal(standing_create(&standing, NULL), 0);
     snapshot_t *one = take(a, standing), *other = take(b, standing);
-    uint32_t count = snapshot_count(one);
-    assert_int_equal(snapshot_count(other), count);
-    for (uint32_t i = 0; i < count; i++) {
-        tick_t want, got;
-        snapshot_tick(one, i, &want);
-        snapshot_tick(other, i, &got);
-        assert_memory_equal(&got, &want, sizeof want);
-    }
+    same_snapshot(one, other);
     snapshot_destroy(one);
     snapshot_destroy(other);
     standing_destroy(standing);
