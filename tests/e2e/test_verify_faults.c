@@ -131,6 +131,34 @@ static void a_session_that_is_being_recorded_is_compared_as_far_as_it_has_come(v
     }
 }
 
+/* The third to the sixth write to the journal of the repetition take half a second each. The feed
+ * waits for the recorder then, and the others for the feed: that is no standstill. */
+static void a_repetition_whose_disk_is_slow_is_waited_for(void **state)
+{
+    fixture_t *f = *state;
+    session_t s = session_in(f);
+    json_decref(record(f, &s, "market", 4000));
+    json_decref(ask(f, "stop", NULL));
+    assert_ended_with(f, 0);
+    const char *argv[] = {"strace",       "-fqq",
+                          "-o",           "/dev/null",
+                          "-e",           "trace=pwrite64",
+                          "-e",           "inject=pwrite64:delay_enter=500000:when=3..6",
+                          TICKBUS_BUSCTL, "replay",
+                          s.journal,      "--json",
+                          "--verify",     NULL};
+    setenv("ASAN_OPTIONS", "detect_leaks=0", 1); /* that would trace, too */
+    program_t busctl = {.argv = argv};
+    int code = program_run(&busctl);
+    unsetenv("ASAN_OPTIONS");
+    if (code != 0)
+        fail_msg("exit code %d: %s%s", code, busctl.err, busctl.out);
+    assert_text_holds(busctl.err, "the recording is late");
+    assert_identical(json_loads(busctl.out, 0, NULL), true);
+    program_clear(&busctl);
+    scratch_remove(s.journal);
+}
+
 /* By the clock of the host the others have recorded that they took what it now does not send, and
  * wait for it; long before the end of the session they are all stuck. */
 static void an_order_that_is_not_sent_is_named_though_others_wait_for_it(void **state)
@@ -208,6 +236,7 @@ int main(void)
         CASE(a_session_in_which_the_executor_was_killed_is_compared_up_to_there),
         CASE(a_session_whose_supervisor_was_killed_is_compared_up_to_there),
         CASE(a_session_that_is_being_recorded_is_compared_as_far_as_it_has_come),
+        CASE(a_repetition_whose_disk_is_slow_is_waited_for),
         CASE(an_order_that_is_not_sent_is_named_though_others_wait_for_it),
         CASE(a_reload_of_all_limits_is_repeated_to_the_last_of_them),
         CASE(a_verification_that_is_stopped_says_so_and_not_that_something_differs),

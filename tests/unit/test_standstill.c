@@ -34,6 +34,12 @@ static void set_state(scene_t *w, uint32_t owner, enum tbus_participant_state st
     tbus_store_relaxed_u32(&block(w, owner)->state, state);
 }
 
+/* Bit 0: the topic of the scene. */
+static void let_publish(scene_t *w, uint32_t owner)
+{
+    tbus_store_relaxed_u32(&block(w, owner)->publishes, 1);
+}
+
 static void set_up(scene_t *w)
 {
     *w = (scene_t){0};
@@ -45,6 +51,8 @@ static void set_up(scene_t *w)
     w->s = test_late_comer(w->ring, "stage", TBUS_SUBSCRIBER, STAGE);
     set_state(w, SOURCE, TBUS_RUN);
     set_state(w, STAGE, TBUS_RUN);
+    let_publish(w, SOURCE);
+    let_publish(w, STAGE);
 }
 
 static void tear_down(scene_t *w)
@@ -98,6 +106,20 @@ static void so_do_a_stage_that_keeps_what_it_cannot_send_and_a_source_that_has_n
     set_up(&w);
     set_state(&w, SOURCE, TBUS_DONE);
     assert_true(stands_still(&w, false, true));
+    tear_down(&w);
+}
+
+/* A recorder whose disk is slow, and a feed that waits for it. */
+static void a_stage_that_publishes_nothing_and_has_something_to_do_goes_on_by_itself(void **state)
+{
+    (void)state;
+    scene_t w;
+    set_up(&w);
+    tbus_store_relaxed_u32(&block(&w, STAGE)->publishes, 0);
+    publish(&w);
+    assert_false(stands_still(&w, true, true));
+    assert_true(w.standstill.suspected);
+    assert_true(stands_still(&w, true, false)); /* it has nothing left to do */
     tear_down(&w);
 }
 
@@ -157,6 +179,7 @@ int main(void)
         cmocka_unit_test(a_source_that_finds_no_room_and_a_stage_that_takes_nothing_stand_still),
         cmocka_unit_test(
             so_do_a_stage_that_keeps_what_it_cannot_send_and_a_source_that_has_no_more),
+        cmocka_unit_test(a_stage_that_publishes_nothing_and_has_something_to_do_goes_on_by_itself),
         cmocka_unit_test(a_source_that_waits_for_its_time_goes_on_by_itself),
         cmocka_unit_test(a_stage_that_has_not_begun_or_has_had_no_turn_may_still_do_something),
         cmocka_unit_test(whatever_moves_begins_the_count_anew),

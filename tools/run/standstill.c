@@ -58,7 +58,7 @@ static bool is_idle(struct standstill_stage *stage, const tbus_participant_t *p,
     stage->beats += heartbeat != stage->heartbeat;
     stage->heartbeat = heartbeat;
     if (quiet == 0)
-        return stage->beats >= VAIN_BEATS;
+        return stage->beats >= VAIN_BEATS && tbus_load_relaxed_u32(&p->publishes) != 0;
     return quiet >= QUIET_TURNS && (!source || state == TBUS_DONE);
 }
 

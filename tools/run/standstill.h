@@ -8,7 +8,9 @@
  * Known without a limit of time: nothing was published or taken on any topic, and no horizon was
  * raised, while each stage had whole turns, in which it would have done what there was to do. And
  * each source has no more, or something that finds no room; one that waits for its time will go on
- * by itself.
+ * by itself. So will a stage that publishes nothing and has something left to do: no room of others
+ * holds it up. That is the recorder while its disk is slow, and a feed that has come as far as that
+ * allows waits for it without anything being wrong.
  *
  * Whoever asks, asks again and again while not everything is taken.
  */
