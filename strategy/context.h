@@ -152,6 +152,7 @@ void context_choose_ticks(strat_context_t *ctx);
 static inline void context_await_tick(strat_context_t *ctx)
 {
     ctx->base.concerns = ctx->chooses && !ctx->timer_unplaced ? ctx->watched : market_every_symbol;
+    ctx->base.chose = true;
 }
 /* A position or an open order in `locate` has come or gone: which ticks concern it now? */
 void context_watch(strat_context_t *ctx, uint16_t locate);

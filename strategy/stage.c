@@ -50,6 +50,7 @@ void context_watch(strat_context_t *ctx, uint16_t locate)
     bool watches = ctx->open_at[locate].count != 0 || ledger_holds(&ctx->ledger, locate);
     *word = watches ? *word | bit : *word & ~bit;
     ctx->base.types = ctx->own.open != 0 ? ctx->types_open : ctx->types_idle;
+    ctx->base.chose = true;
 }
 
 /* ---- what a message answers */

@@ -30,6 +30,7 @@ typedef struct group {
     bool awaits_input; /* a recording is repeated, and what was taken next is not there */
     bool full;         /* the turn ended with its budget, not for want of ticks */
     bool ticked;       /* ticks were taken that only those were told of whom they concern */
+    bool chose;        /* a stage may have chosen anew since its process last forgot */
 } group_t;
 
 static inline market_stage_t *member(const group_t *g, uint32_t i)
@@ -414,6 +415,53 @@ static inline uint32_t concerned(const group_t *g, const tick_t *tick, const mar
     return all;
 }
 
+/* A stage may have chosen anew: nothing is known of what they want. */
+static void forget_whom(group_t *g)
+{
+    whom_t *whom = &g->leader->whom;
+    whom->choice++;
+    whom->all_bests = 0;
+    for (uint32_t i = 0; i < g->count; i++) {
+        whom->all_bests |= (uint32_t)member(g, i)->touches << i;
+        member(g, i)->chose = false;
+    }
+    g->chose = false;
+}
+
+static __attribute__((noinline)) void learn_word(const group_t *g, whom_word_t *entry,
+                                                 unsigned word, uint64_t known)
+{
+    entry->known = known;
+    entry->any = 0;
+    for (uint32_t i = 0; i < g->count; i++)
+        entry->any |= member(g, i)->concerns[word];
+}
+
+static __attribute__((noinline)) void learn_type(const group_t *g, uint64_t *entry, unsigned type)
+{
+    *entry = 2 * g->leader->whom.choice;
+    for (uint32_t i = 0; i < g->count; i++)
+        *entry |= member(g, i)->types[type] != 0;
+}
+
+/* As concerned(), as long as none of them chooses anew. */
+static inline uint32_t concerned_still(const group_t *g, const tick_t *tick,
+                                       const market_event_t *event)
+{
+    whom_t *whom = &g->leader->whom;
+    const unsigned word = event->locate / 64u, bit = event->locate % 64u, type = tick->type;
+    whom_word_t *of_symbol = &whom->words[word % WHOM_WORDS];
+    uint64_t *of_type = &whom->types[type];
+    uint64_t known = whom->choice << 10 | word;
+    if (TBUS_UNLIKELY(of_symbol->known != known))
+        learn_word(g, of_symbol, word, known);
+    if (TBUS_UNLIKELY(*of_type >> 1 != whom->choice))
+        learn_type(g, of_type, type);
+    if (TBUS_UNLIKELY(((of_symbol->any >> bit | *of_type) & 1) != 0))
+        return concerned(g, tick, event);
+    return event->bbo_changed ? whom->all_bests : 0;
+}
+
 /* A stage has sent something because of the tick, or what it may take next has changed. 0, 1:
  * something found no room, or a negative error. */
 static int settle_tick(group_t *g)
@@ -439,13 +487,15 @@ static inline bool is_plain(const group_t *g)
            leader->md.ring.slot_msg_bytes_max >= sizeof(tick_t);
 }
 
-/* Those whom it concerns are told of the tick in hand, and it is done. `settles`: whatever they do.
- * What settle_tick returns. */
-static inline __attribute__((always_inline)) int
-tell_tick(group_t *g, const tick_t *tick, size_t bytes, const market_event_t *event, bool settles)
+/* Those whom it concerns, bit by bit, are told of the tick in hand, and it is done. `settles`:
+ * whatever they do. What settle_tick returns. */
+static inline __attribute__((always_inline)) int tell_tick(group_t *g, uint32_t whom,
+                                                           const tick_t *tick, size_t bytes,
+                                                           const market_event_t *event,
+                                                           bool settles)
 {
     market_stage_t *leader = g->leader;
-    for (uint32_t whom = concerned(g, tick, event); whom != 0; whom &= whom - 1) {
+    for (; whom != 0; whom &= whom - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(whom);
         market_stage_t *s = member(g, i);
         s->now_ns = leader->clock.now_ns;
@@ -453,11 +503,15 @@ tell_tick(group_t *g, const tick_t *tick, size_t bytes, const market_event_t *ev
         if (TBUS_UNLIKELY(code < 0))
             return fail(g, i, code);
         settles |= s->stirred | s->changed | s->blocked;
+        g->chose |= s->chose;
     }
     tbus_advance(&leader->md);
     g->ticked = true;
     g->work++;
-    return TBUS_UNLIKELY(settles) ? settle_tick(g) : 0;
+    if (TBUS_LIKELY(!settles))
+        return 0;
+    g->chose = true;
+    return settle_tick(g);
 }
 
 /* The tick at the clock of the leader, for the books and those whom it concerns, whatever is going
@@ -471,7 +525,9 @@ static int give_tick(group_t *g, const tick_t *tick, size_t bytes)
     if (TBUS_UNLIKELY(leader->warms_up))
         end_warm_up(leader);
     int code = apply(g, tick, bytes, &event);
-    return TBUS_UNLIKELY(code < 0) ? code : tell_tick(g, tick, bytes, event, repeats(g));
+    return TBUS_UNLIKELY(code < 0)
+               ? code
+               : tell_tick(g, concerned(g, tick, event), tick, bytes, event, repeats(g));
 }
 
 /* The tick without a message behind the last. */
@@ -503,14 +559,16 @@ static bool reach(market_stage_t *leader, const tick_t *tick, size_t bytes)
 }
 
 /* As take_clear, of what nearly all ticks are: of the fixed size, with a stamp that tells their
- * time, while nothing else is going on (is_plain). Each of the others ends it. Not inlined: what it
- * works with has registers of its own. */
+ * time, while nothing else is going on (is_plain) and no stage does anything that may change what
+ * it wants. Each of the others ends it. Not inlined: what it works with has registers of its
+ * own. */
 static __attribute__((noinline)) uint32_t take_run(group_t *g, uint32_t ticks_max, int *out_code)
 {
     market_stage_t *leader = g->leader;
     uint32_t ticks = 0;
     int code = 0;
-    while (ticks < ticks_max && code == 0) {
+    forget_whom(g); /* they may have chosen anew in any call since the last run */
+    while (ticks < ticks_max && code == 0 && !g->chose) {
         const tick_t *tick = (const tick_t *)tbus_peek_of(&leader->md, sizeof *tick);
         const market_event_t *event;
         uint64_t now_ns;
@@ -522,7 +580,7 @@ static __attribute__((noinline)) uint32_t take_run(group_t *g, uint32_t ticks_ma
         leader->clock.stamp_ns = tick_event_ns(tick);
         code = apply(g, tick, sizeof *tick, &event);
         if (TBUS_LIKELY(code == 0))
-            code = tell_tick(g, tick, sizeof *tick, event, false);
+            code = tell_tick(g, concerned_still(g, tick, event), tick, sizeof *tick, event, false);
         ticks++;
     }
     *out_code = code;

@@ -68,6 +68,7 @@
 
 #include "bus/market/inputs.h"
 #include "bus/market/session.h"
+#include "bus/market/whom.h"
 #include <tickbus/market/clock.h>
 #include <tickbus/market/market.h>
 
@@ -125,6 +126,7 @@ struct market_stage {
     const uint64_t *concerns;
     const uint8_t *types;
     bool touches;
+    bool chose; /* set by the stage: its on_tick may have changed one of these */
     /* Said before it joins: it needs those books alone that it asks for (market_stage_need_book),
      * and events of their symbols. If that is so of all who share the view, no others are built. */
     bool books_on_demand;
@@ -155,6 +157,7 @@ struct market_stage {
     /* of the first stage of a process: */
     market_clock_t clock; /* as of the last tick that was taken */
     tbus_horizon_view_t feed;
+    whom_t whom;   /* what ticks concern its stages */
     bool ended;    /* the end of the feed was taken */
     bool warms_up; /* the last tick was for warming up */
     /* of each stage: it came more than 1 ns after the last tick, since the feed had said so */
