@@ -55,11 +55,12 @@ void context_watch(strat_context_t *ctx, uint16_t locate)
 
 /* ---- what a message answers */
 
-/* A timer, or news from the venue, is due when the first later tick comes, and could be known when
- * that tick was wanted; without a later tick none is answered, and nothing is measured. */
+/* A timer, or by the clock of the market news from the venue, comes in its time, of which the feed
+ * says that it has come: no tick is answered, and nothing is measured. (A tick shows it only where
+ * the feed was too late to say so. Measured from those, latencies were of late moments alone.) */
 static cause_t due_cause(const strat_context_t *ctx)
 {
-    return (cause_t){.md_seq = market_seq(ctx->base.market), .intended_ns = ctx->base.due_ns};
+    return (cause_t){.md_seq = market_seq(ctx->base.market)};
 }
 
 /* By the clock of the host: the tick that the venue had taken when it executed. It may be one that
@@ -147,9 +148,8 @@ static void follow_order(strat_context_t *ctx, const report_t *report)
 }
 
 /* What is sent from a callback about this report answers what the report's own message answered.
- * An execution by the market, or a cancel that nobody asked for, is news of its own: then what
- * counts is when the tick that shows its time could be known; by the clock of the host, which shows
- * none, when the tick was wanted that made it. */
+ * An execution by the market, or a cancel that nobody asked for, is news of its own; by the clock
+ * of the host it counts when the tick was wanted that made it. */
 static cause_t cause_of(const strat_context_t *ctx, const report_t *report, const own_order_t *own)
 {
     bool answers = report->flags & (REPORT_ANSWER | REPORT_MORE);

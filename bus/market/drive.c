@@ -24,7 +24,6 @@ typedef struct group {
     int work;
     uint32_t things_left;
     uint64_t at_ns;    /* the next tick, or what the feed promises: nothing comes before */
-    uint64_t due_ns;   /* when the tick in hand was wanted; 0: there is none */
     bool has_tick;     /* at_ns is that of a tick in hand, or of the end of the feed */
     bool asks_feed;    /* no tick is in hand: at_ns is what the feed's horizon says */
     bool awaits_input; /* a recording is repeated, and what was taken next is not there */
@@ -271,7 +270,6 @@ static int take_things(group_t *g)
             s->now_ns = s->next_ns;
         if (s->now_ns < g->leader->clock.now_ns)
             s->now_ns = g->leader->clock.now_ns;
-        s->due_ns = g->due_ns;
         int code = s->ops->take(s);
         if (TBUS_UNLIKELY(code < 0))
             return fail(g, o.first, code);
@@ -328,7 +326,6 @@ static void ask_feed(group_t *g, const tick_t **out_tick, size_t *out_bytes)
     uint64_t horizon = MARKET_NEVER;
     *out_tick = NULL;
     g->at_ns = MARKET_NEVER;
-    g->due_ns = 0;
     g->has_tick = false;
     if (leader->ended || !market_stage_waits(leader))
         return;
@@ -643,12 +640,10 @@ static int take_all(group_t *g, uint32_t budget)
         if (TBUS_UNLIKELY(for_books)) {
             /* Behind all that belongs to the last tick, and before the next one. */
             g->at_ns = then.now_ns + 1;
-            g->due_ns = 0;
             g->has_tick = true;
         } else if (TBUS_LIKELY(tick != NULL)) {
             then = market_clock_at(leader->clock, tick, bytes);
             g->at_ns = then.now_ns;
-            g->due_ns = tick_intended_ns(tick);
             g->has_tick = true;
         }
         g->asks_feed = !tick;
@@ -710,7 +705,6 @@ static int take_repeated(group_t *g, uint32_t budget)
                 return code;
             }
             s->inputs.repeated++;
-            s->due_ns = 0;
             code = s->ops->repeat(s, input);
             g->work++;
         } else if ((tick = (const tick_t *)tbus_peek(&s->md, &bytes)) != NULL &&
@@ -719,7 +713,6 @@ static int take_repeated(group_t *g, uint32_t budget)
         } else if (tick) {
             s->clock = market_clock_at(s->clock, tick, bytes);
             g->at_ns = s->clock.now_ns;
-            g->due_ns = tick_intended_ns(tick);
             code = give_tick(g, tick, bytes);
         } else {
             return 0;

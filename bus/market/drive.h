@@ -132,10 +132,7 @@ struct market_stage {
     bool books_on_demand;
     tbus_horizon_t *horizon; /* its own; NULL: it has none */
     uint64_t now_ns;         /* market time of what it takes, or has taken */
-    /* host time, since the bus epoch: when the tick was wanted that shows that the time of the
-     * thing which it takes has come; 0: no tick shows it */
-    uint64_t due_ns;
-    uint64_t next_ns; /* of the first thing in hand; MARKET_NEVER: none */
+    uint64_t next_ns;        /* of the first thing in hand; MARKET_NEVER: none */
     /* what is not in hand, and comes from another process, is not earlier; MARKET_NEVER: nothing
      * comes */
     uint64_t bound_ns;
