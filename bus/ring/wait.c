@@ -40,8 +40,10 @@ struct wait_entry {
 /* The least time between two such searches because of dropped messages: a subscriber that lives and
  * is too slow makes a publisher drop for as long as it likes. */
 #define DROPPED_NS UINT64_C(5000000)
-/* The dead ring no bell: some sleeper of a ring looks this often whether somebody has died who
- * would have rung. */
+/* The dead ring no bell: some sleeper of a ring with several publishers looks this often whether
+ * somebody has died who would have rung, or has left a claim in the way. On a ring with one no
+ * claim is in anybody's way, and a sleep ends after TBUS_PARK_NS_MAX. Such a timer is due before
+ * the kernel's own tick, and has to be programmed: of a wake-up on one CPU a fifth, on a VM. */
 #define LOOK_NS UINT64_C(3000000)
 _Static_assert(2 * TBUS_WAITER_RINGS_MAX + TBUS_WAITER_HORIZONS_MAX <= 128,
                "futex_waitv takes no more");
@@ -248,16 +250,19 @@ static void heal_in_time(tbus_waiter_t *w, bool blocked, bool slept_in_vain)
 static uint64_t next_look(const tbus_waiter_t *w, uint64_t now_ns)
 {
     uint64_t turn = now_ns / LOOK_NS + 1;
-    bool ours = w->subscribers_count == 0;
+    bool ours = false, looks = false;
     for (uint32_t i = 0; i < w->subscribers_count && !ours; i++) {
         const tbus_subscriber_t *s = w->subscribers[i];
+        if (!s->ring.several_publishers)
+            continue;
+        looks = true;
         uint32_t mine = UINT32_C(1) << s->index;
         /* hint: who misses a sleeper looks more often, or a turn later. */
         uint32_t others = tbus_load_relaxed_u32(&s->ring.shared->sleepers) & ~mine;
         unsigned rank = (unsigned)__builtin_popcount(others & (mine - 1));
         ours = others == 0 || (rank & 1) == (turn & 1);
     }
-    return (turn + !ours) * LOOK_NS;
+    return looks ? (turn + !ours) * LOOK_NS : UINT64_MAX;
 }
 
 /* Is a message there for which nobody has rung? One on a competing ring may be about to be taken by

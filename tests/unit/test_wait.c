@@ -430,9 +430,10 @@ static void a_claim_that_is_found_at_a_look_is_asked_about_at_once(void **state)
 }
 
 /* Place `index` falls asleep at `now_ns` beside those in `asleep`: how long until it looks? */
-static uint64_t first_look_ns(uint32_t index, uint32_t asleep, uint64_t now_ns)
+static uint64_t first_look_ns(enum tbus_ring_kind kind, uint32_t index, uint32_t asleep,
+                              uint64_t now_ns)
 {
-    tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){.kind = TBUS_BROADCAST});
+    tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){.kind = kind});
     tbus_subscriber_t s[4];
     char name[] = "a";
     for (unsigned i = 0; i <= index; i++, name[0]++)
@@ -456,14 +457,23 @@ static void sleepers_of_a_ring_take_turns_at_looking_and_one_alone_takes_them_al
     enum { LOOK = 3000000 };
     for (uint64_t now = 10 * LOOK; now < 14 * LOOK; now += LOOK / 2) {
         uint64_t next = LOOK - now % LOOK;
-        assert_int_equal(first_look_ns(0, 0, now), next);
-        assert_int_equal(first_look_ns(3, 0, now), next);
-        uint64_t even = first_look_ns(2, 0x3, now); /* two sleep below it */
-        uint64_t odd = first_look_ns(1, 0x5, now);
+        assert_int_equal(first_look_ns(TBUS_BROADCAST_MP, 0, 0, now), next);
+        assert_int_equal(first_look_ns(TBUS_BROADCAST_MP, 3, 0, now), next);
+        /* two sleep below it */
+        uint64_t even = first_look_ns(TBUS_BROADCAST_MP, 2, 0x3, now);
+        uint64_t odd = first_look_ns(TBUS_BROADCAST_MP, 1, 0x5, now);
         assert_int_equal(even < odd ? even : odd, next);
         assert_int_equal(even < odd ? odd : even, next + LOOK);
         assert_int_equal((now + even) / LOOK % 2, 0);
     }
+}
+
+/* No claim is in anybody's way there; and a timer of some milliseconds costs each sleep. */
+static void on_a_ring_with_one_publisher_nobody_looks_before_the_longest_sleep_is_over(void **state)
+{
+    (void)state;
+    assert_int_equal(first_look_ns(TBUS_BROADCAST, 0, 0, 1000), TBUS_PARK_NS_MAX);
+    assert_int_equal(first_look_ns(TBUS_BROADCAST, 2, 0x3, 1000), TBUS_PARK_NS_MAX);
 }
 
 static void sleep_a_little(tbus_waiter_t *w)
@@ -555,6 +565,8 @@ int main(void)
         cmocka_unit_test(a_lost_wake_up_is_counted_and_a_bell_that_is_just_being_rung_is_not),
         cmocka_unit_test(a_claim_that_is_found_at_a_look_is_asked_about_at_once),
         cmocka_unit_test(sleepers_of_a_ring_take_turns_at_looking_and_one_alone_takes_them_all),
+        cmocka_unit_test(
+            on_a_ring_with_one_publisher_nobody_looks_before_the_longest_sleep_is_over),
         cmocka_unit_test(who_has_drained_its_rings_pauses_longer_once_where_it_is_told_to),
         cmocka_unit_test(who_is_told_to_yield_sleeps_when_that_time_is_over_and_not_before),
         cmocka_unit_test(a_waiter_that_spins_searches_for_the_dead_by_the_number_of_its_looks),

@@ -19,7 +19,8 @@
  *    step 2   membarrier(2), if a bit was set in `fences_wanted` just now, or if we wait for room
  *    step 3   look at every ring once more; if there is a message, do not sleep
  *    step 4   futex_waitv(2) on all bells, always with a timeout; every 3 ms one of the sleepers
- *             of a ring looks whether a dead participant left something in the way
+ *             of a ring with several publishers looks whether a dead participant left something
+ *             in the way
  *    step 5   clear our bits in `sleepers`
  *
  * A publisher stores the slot and then looks at both words. Step 2 has the effect of a fence
