@@ -29,6 +29,7 @@
 #define NAP_NS_QUIET    (2 * MS_NS)   /* when none has come for a second */
 #define CONNECT_NS      (100 * MS_NS) /* from one attempt to the next, doubled up to */
 #define CONNECT_NS_MAX  (2 * SECOND_NS)
+#define ELECTS_NS       (10 * SECOND_NS) /* a cluster that has just begun makes no streams */
 #define ANSWER_NS       (5 * SECOND_NS)
 #define DRAIN_NS        (2 * SECOND_NS)
 #define PAUSE_NS        (20 * MS_NS)
@@ -812,6 +813,20 @@ static int publish(bridge_t *b, tbus_error_t *err)
 
 /* --- started --- */
 
+/* The first connection. Where the server is there and serves no streams, it may be about to. */
+static int connect_first(bridge_t *b, tbus_error_t *err)
+{
+    uint64_t until_ns = b->now_ns + ELECTS_NS;
+    int code = connect_now(b, err);
+    for (bool waits = code == -EAGAIN;
+         waits && code < 0 && !is_for_good(code) && b->now_ns < until_ns;
+         code = connect_now(b, err)) {
+        note(b, "%s", err->text);
+        nanosleep(&(struct timespec){.tv_nsec = (long)CONNECT_NS}, NULL);
+    }
+    return code;
+}
+
 int bridge_start(bridge_t *b, tbus_error_t *err)
 {
     int code = 0;
@@ -822,7 +837,7 @@ int bridge_start(bridge_t *b, tbus_error_t *err)
         return code;
     take_board(b);
     b->now_ns = tbus_clock_ns();
-    code = b->fresh ? connect_now(b, err) : connect_again(b, err);
+    code = b->fresh ? connect_first(b, err) : connect_again(b, err);
     if (code == 0 && b->connected) {
         code = ask(b, err);
         code = code > 0 ? 0 : code;

@@ -58,8 +58,9 @@ int bridge_create(tbus_bus_t *bus, const char *journal, const bridge_options_t *
                   bridge_board_t *board, bridge_t **out_bridge, tbus_error_t *err);
 
 /* Find the topics, connect, and ask how far the stream is. The first bridge of a bus has to
- * succeed, so that a wrong password is an error of the start; one that takes the place of another
- * goes on trying. Waits. Cold. */
+ * succeed, so that a wrong password is an error of the start; only where the server serves no
+ * streams yet, as in a cluster that elects, it is tried for ten seconds more. One that takes the
+ * place of another goes on trying. Waits. Cold. */
 int bridge_start(bridge_t *b, tbus_error_t *err);
 
 /* One turn. Something was done (> 0), nothing to do (0), or it cannot go on (< 0): the stream is

@@ -56,6 +56,26 @@ static void while_a_server_keeps_no_streams_it_is_asked_again_and_then_has_all_o
     json_decref(assert_ended_whole(f));
 }
 
+/* As a cluster that has just begun, and still elects. */
+static void a_start_waits_a_while_for_a_server_that_keeps_no_streams_yet(void **state)
+{
+    fixture_t *f = *state;
+    natsConnection *connection = NULL;
+    nats_server_stop(&server);
+    char *before = change_config("jetstream {", "");
+    program_clear(&server.program);
+    assert_true(program_start(&server.program));
+    while (natsConnection_ConnectTo(&connection, server.url) != NATS_OK)
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    natsConnection_Destroy(connection);
+    begin_paced(f, "md", NOTHING_MORE);
+    nanosleep(&(struct timespec){.tv_sec = 2}, NULL); /* it has asked for its stream by then */
+    nats_server_stop(&server);
+    restore_config(before);
+    assert_true(nats_server_again(&server));
+    json_decref(assert_ended_whole(f));
+}
+
 /* 200 kB are some hundred messages; the first connection may be one for questions alone. */
 static void cut_the_first(unsigned number, void *context, fault_plan_t *plan)
 {
@@ -116,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_stream_that_is_removed_is_made_again_and_has_all_of_it),
         TEST(while_a_server_keeps_no_streams_it_is_asked_again_and_then_has_all_of_it),
+        TEST(a_start_waits_a_while_for_a_server_that_keeps_no_streams_yet),
         TEST(a_link_that_breaks_costs_a_connection_and_nothing_else),
         TEST(a_message_that_is_more_than_the_server_takes_is_an_error_that_says_so),
     };

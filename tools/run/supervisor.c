@@ -47,8 +47,9 @@ static bool all_ready(supervisor_t *s, char *out_missing, size_t bytes)
         for (uint32_t k = 0; s->processes[i].pid && k < s->layout.processes[i].stages_count; k++) {
             uint32_t stage = s->layout.processes[i].stages[k];
             /* O2 pairs O1 (set_state in loop.c) */
-            if (tbus_load_acquire_u32(&supervisor_participant(s, stage)->state) < TBUS_READY &&
-                used < bytes)
+            uint32_t state = tbus_load_acquire_u32(&supervisor_participant(s, stage)->state);
+            /* One that has failed ends in a moment, and the start with it. */
+            if ((state < TBUS_READY || state == TBUS_FAIL) && used < bytes)
                 used += (size_t)snprintf(out_missing + used, bytes - used, "%s%s", used ? ", " : "",
                                          s->layout.stages[stage].name);
         }

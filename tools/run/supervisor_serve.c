@@ -153,8 +153,9 @@ void supervisor_watch_services(supervisor_t *s)
     for (uint32_t i = 0; i < s->layout.processes_count; i++) {
         if (!serves(s, i))
             continue;
-        if (s->running_since_ns)
-            tell_ports(s, i);
+        if (!s->running_since_ns)
+            continue; /* one that has ended is not started again: the run does not begin */
+        tell_ports(s, i);
         if (!s->processes[i].ended || supervisor_told_to_stop(s, i))
             continue;
         now_ns = now_ns ? now_ns : tbus_clock_ns();

@@ -175,9 +175,11 @@ static int fail_js(natsStatus s, jsErrCode code, const char *what, const char *n
         return tbus_fail(err, -EAGAIN,
                          "the NATS server at hand does not serve JetStream (for now, or at all: "
                          "`jetstream {}` in its configuration)");
+    bool lacks_servers = (int)code == NATS_ERROR_RESOURCES;
     snprintf(text, sizeof text, "%s stream '%.300s'%s", what, name,
-             (int)code == NATS_ERROR_RESOURCES ? " (more replicas than servers?)" : "");
-    return nats_status_fail((int)s, text, err);
+             lacks_servers ? " (more replicas than servers, or than those that are up)" : "");
+    int told = nats_status_fail((int)s, text, err);
+    return lacks_servers ? err->code = -EAGAIN : told;
 }
 
 static void options(jsOptions *o, const nats_publisher_t *p)
