@@ -14,6 +14,8 @@
 /* Between two of them: the subscriber catches up, and does not fall asleep. */
 #define REST_NS 2500u
 
+#define DRAINED_PAUSES 512u /* as tools/run/pipeline.c has it */
+
 #define BURST_BYTES 56u /* of a message that is sent in bursts */
 
 typedef struct tick_side {
@@ -130,6 +132,18 @@ CONTEST_INLINE void done(void *side)
 {
     tbus_advance(&((tick_side_t *)side)->subscriber);
 }
+/* In a stream the taker waits as a stage of a run at pace `max` does, whose publisher never waits
+ * for a time: it gets off the publisher's heels once it has taken everything. */
+CONTEST_INLINE const void *get_unpaced(void *context, size_t bytes)
+{
+    tick_side_t *side = context;
+    const void *message = tbus_peek(&side->subscriber, &bytes);
+    if (TBUS_UNLIKELY(!message))
+        tbus_waiter_idle(&side->waiter, UINT64_MAX);
+    else if (TBUS_UNLIKELY(side->waiter.looks != 0))
+        tbus_waiter_found(&side->waiter);
+    return message;
+}
 
 /* Publish what is left of a burst. True: all of it. */
 CONTEST_INLINE bool flush_burst(tick_side_t *side)
@@ -158,6 +172,15 @@ static void burst_loops(contest_trial_t *t, unsigned index, tick_side_t *side)
         tbus_pause();
 }
 
+static void stream_loops(contest_trial_t *t, unsigned index, tick_side_t *side)
+{
+    tbus_waiter_init(&side->waiter, TBUS_WAIT_SPIN);
+    side->waiter.drained_pauses = DRAINED_PAUSES;
+    if (side->subscriber.ring.shared)
+        tbus_waiter_watch_subscriber(&side->waiter, &side->subscriber);
+    contest_loops(t, index, side, put, get_unpaced, done);
+}
+
 static void spin_side(contest_trial_t *t, void *shared, unsigned index);
 static void publish_cost(contest_trial_t *t, tick_side_t *side, unsigned index,
                          enum tbus_wait_mode mode);
@@ -171,6 +194,8 @@ static void spin_side(contest_trial_t *t, void *shared, unsigned index)
         publish_cost(t, &side, index, TBUS_WAIT_SPIN);
     else if (t->burst > 1)
         burst_loops(t, index, &side);
+    else if (t->task == CONTEST_STREAM && t->kind != CONTEST_COMPETING && t->takers == 1)
+        stream_loops(t, index, &side);
     else
         contest_loops(t, index, &side, put, get, done);
     tbus_subscriber_leave(&side.subscriber);

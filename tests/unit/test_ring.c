@@ -151,6 +151,35 @@ static void messages_of_every_length_arrive_whole(void **state)
     test_ring_destroy(&ring);
 }
 
+/* Of its first line, and of no other. */
+static void a_short_message_leaves_nothing_of_the_one_before_it_in_its_line(void **state)
+{
+    (void)state;
+    enum { SLOT = 128 };
+    unsigned char old[SLOT - 8], message[48];
+    memset(old, 0xff, sizeof old);
+    memset(message, 0xee, sizeof message);
+    for (size_t bytes = 0; bytes <= sizeof message; bytes++) {
+        tbus_ring_t ring = make_ring(TBUS_SPSC, 16, SLOT, 0, 1);
+        tbus_subscriber_t s = test_subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
+        tbus_publisher_t p = test_publisher(&ring, 1);
+        for (unsigned i = 0; i <= 16; i++) {
+            size_t took;
+            const void *to_publish = i < 16 ? old : message;
+            assert_int_equal(tbus_publish(&p, to_publish, i < 16 ? sizeof old : bytes),
+                             TBUS_PUBLISHED);
+            const unsigned char *there = tbus_peek(&s, &took);
+            assert_non_null(there);
+            for (size_t at = 0; i == 16 && at < SLOT - 8; at++)
+                assert_int_equal(there[at], at < bytes ? 0xee : at < 56 ? 0 : 0xff);
+            tbus_advance(&s);
+        }
+        tbus_publisher_leave(&p);
+        tbus_subscriber_leave(&s);
+        test_ring_destroy(&ring);
+    }
+}
+
 static void a_lapped_observer_is_told_exactly_how_many_it_lost(void **state)
 {
     (void)state;
@@ -514,6 +543,7 @@ int main(void)
         cmocka_unit_test(every_kind_delivers_in_order_and_says_full_across_every_wrap),
         cmocka_unit_test(broadcast_waits_for_the_slowest_and_names_it),
         cmocka_unit_test(messages_of_every_length_arrive_whole),
+        cmocka_unit_test(a_short_message_leaves_nothing_of_the_one_before_it_in_its_line),
         cmocka_unit_test(a_lapped_observer_is_told_exactly_how_many_it_lost),
         cmocka_unit_test(consumers_compete_and_a_follower_still_sees_everything),
         cmocka_unit_test(an_aborted_claim_is_a_tomb_that_everybody_passes),

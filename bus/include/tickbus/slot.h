@@ -239,6 +239,25 @@ TBUS_HOT void tbus_words_store_close(void *shared, const void *from, size_t byte
 #endif
     tbus_words_store(shared, from, bytes);
 }
+/* Zeros into the words of a slot's first line that a message of so many bytes leaves. A line that
+ * is written whole goes faster to a subscriber at the publisher's heels (32 bytes one to one, 68 M
+ * messages/s and 30 without, where lines between CPUs are slow; 305 and 260 where they are fast).
+ */
+TBUS_HOT void tbus_words_fill_line(tbus_atomic_u64_t *slot, size_t bytes)
+{
+    if (bytes <= 8)
+        tbus_store_relaxed_u64(slot + 2, 0);
+    if (bytes <= 16)
+        tbus_store_relaxed_u64(slot + 3, 0);
+    if (bytes <= 24)
+        tbus_store_relaxed_u64(slot + 4, 0);
+    if (bytes <= 32)
+        tbus_store_relaxed_u64(slot + 5, 0);
+    if (bytes <= 40)
+        tbus_store_relaxed_u64(slot + 6, 0);
+    if (bytes <= 48)
+        tbus_store_relaxed_u64(slot + 7, 0);
+}
 TBUS_INLINE void tbus_words_load(void *into, const void *shared, size_t bytes)
 {
     const tbus_atomic_u64_t *from = (const tbus_atomic_u64_t *)shared;
