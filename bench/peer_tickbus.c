@@ -165,19 +165,24 @@ CONTEST_INLINE bool put_burst(void *context, const void *message, size_t bytes)
         flush_burst(side);
     return true;
 }
-static void burst_loops(contest_trial_t *t, unsigned index, tick_side_t *side)
-{
-    contest_loops_sized(t, index, side, BURST_BYTES, put_burst, get, done);
-    while (index < t->senders && side->filled && !flush_burst(side))
-        tbus_pause();
-}
-
-static void stream_loops(contest_trial_t *t, unsigned index, tick_side_t *side)
+/* Of a stream with one taker. */
+static void wait_unpaced(tick_side_t *side)
 {
     tbus_waiter_init(&side->waiter, TBUS_WAIT_SPIN);
     side->waiter.drained_pauses = DRAINED_PAUSES;
     if (side->subscriber.ring.shared)
         tbus_waiter_watch_subscriber(&side->waiter, &side->subscriber);
+}
+static void burst_loops(contest_trial_t *t, unsigned index, tick_side_t *side)
+{
+    wait_unpaced(side);
+    contest_loops_sized(t, index, side, BURST_BYTES, put_burst, get_unpaced, done);
+    while (index < t->senders && side->filled && !flush_burst(side))
+        tbus_pause();
+}
+static void stream_loops(contest_trial_t *t, unsigned index, tick_side_t *side)
+{
+    wait_unpaced(side);
     contest_loops(t, index, side, put, get_unpaced, done);
 }
 
