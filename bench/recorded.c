@@ -7,8 +7,8 @@
  * themselves. The runs take turns; figures are medians over them, and a ratio is one of two runs
  * that follow each other.
  *
- * By the clock of the host: every order follows a tick at once. By that of the market most wait for
- * a time or an answer first, and are no order from a tick.
+ * By the clock of the host, where an order follows a tick, or an execution that the tick made. By
+ * that of the market most wait for a time or an answer first, and are no order from a tick.
  */
 #include <inttypes.h>
 #include <stdbool.h>

@@ -429,10 +429,11 @@ int main(int argc, char **argv)
     ipc_leftovers_close(&leftovers);
     bench_must(code, "report", err.text);
 
-    printf(
-        "two processes on CPUs %d and %d, %s pages%s%s; medians of %u interleaved repetitions\n\n",
-        report->cpus[0], report->cpus[report->cpus_count - 1], report->pages,
-        segment.pages_why[0] ? ": " : "", segment.pages_why, report->repetitions);
+    printf("two processes on CPUs %d and %d, %s pages%s%s; medians of %u interleaved repetitions\n"
+           "one way, one reader: ours, once it has taken everything, keeps off for a while, as our "
+           "stages do\nat pace max; the others do not (bench/README.md)\n\n",
+           report->cpus[0], report->cpus[report->cpus_count - 1], report->pages,
+           segment.pages_why[0] ? ": " : "", segment.pages_why, report->repetitions);
     bool met = rows_print(report);
     if (options.json)
         rows_write_json(report, options.json);

@@ -410,8 +410,7 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
     risk_stage_t *r = (risk_stage_t *)(void *)base;
     (void)tick;
     (void)bytes;
-    base->chose = true;
-    gate_on_market(r->gate, event);
+    gate_on_market(r->gate, event); /* which does not change what it wants */
     show_state(r);
     if (TBUS_UNLIKELY(!market_stage_waits(base)) && r->others.first) {
         look_ahead(r); /* an order may have waited for this tick */

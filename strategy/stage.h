@@ -53,11 +53,11 @@
  * 1, `digest.bbo`: bus/msg/digest.h.
  *
  * Histograms, of strategy 2 as "tick_to_order.2" and so on, from the intended time of the tick that
- * is answered (order.h) to the moment of publishing; what answers no tick (a timer, or by the clock
- * of the market an execution), or none whose time is known, is in none of them. "tick_to_order", of
- * new orders; "tick_to_requote", of those that follow the answer to an earlier message, for which
- * they have waited; "tick_to_cancel", of cancels. "wait_horizon": how long ticks in hand waited for
- * the executor; `wait_horizon.ticks` counts them.
+ * is answered (order.h) to the moment of publishing; what answers no tick (by the clock of the
+ * market a timer or an execution), or none whose time is known, is in none of them.
+ * "tick_to_order", of new orders; "tick_to_requote", of those that follow the answer to an earlier
+ * message, for which they have waited; "tick_to_cancel", of cancels. "wait_horizon": how long ticks
+ * in hand waited for the executor; `wait_horizon.ticks` counts them.
  *
  * Previous on the data path: tickbus/market/market.h. Next: risk/stage.h.
  */

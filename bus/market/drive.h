@@ -126,7 +126,9 @@ struct market_stage {
     const uint64_t *concerns;
     const uint8_t *types;
     bool touches;
-    bool chose; /* set by the stage: its on_tick may have changed one of these */
+    /* Set by the stage: in its on_tick it may have come to want more than before. (Who is given a
+     * tick too many finds that out.) */
+    bool chose;
     /* Said before it joins: it needs those books alone that it asks for (market_stage_need_book),
      * and events of their symbols. If that is so of all who share the view, no others are built. */
     bool books_on_demand;

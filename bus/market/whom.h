@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define WHOM_WORDS 64u /* of 64 symbols each, found by the rest of a division */
+#define WHOM_WORDS 64u /* entries; word w of the stages' bitmaps stands in entry w % WHOM_WORDS */
 
 typedef struct whom_word {
     uint64_t known; /* which word it is, and as of which choice */

@@ -41,9 +41,11 @@ struct wait_entry {
  * is too slow makes a publisher drop for as long as it likes. */
 #define DROPPED_NS UINT64_C(5000000)
 /* The dead ring no bell: some sleeper of a ring with several publishers looks this often whether
- * somebody has died who would have rung, or has left a claim in the way. On a ring with one no
- * claim is in anybody's way, and a sleep ends after TBUS_PARK_NS_MAX. Such a timer is due before
- * the kernel's own tick, and has to be programmed: of a wake-up on one CPU a fifth, on a VM. */
+ * somebody has died who would have rung, or has left a claim in the way.
+ *
+ * On a ring with one publisher no claim is in anybody's way, and a sleep without a look ends after
+ * TBUS_PARK_NS_MAX. That spares a timer of 3 ms, which is due before the kernel's own tick, and so
+ * has to be programmed: a sixth of a wake-up on one CPU, on a VM. */
 #define LOOK_NS UINT64_C(3000000)
 _Static_assert(2 * TBUS_WAITER_RINGS_MAX + TBUS_WAITER_HORIZONS_MAX <= 128,
                "futex_waitv takes no more");

@@ -816,15 +816,16 @@ static int publish(bridge_t *b, tbus_error_t *err)
 /* The first connection. Where the server is there and serves no streams, it may be about to. */
 static int connect_first(bridge_t *b, tbus_error_t *err)
 {
+    tbus_error_t why = {0};
     uint64_t until_ns = b->now_ns + ELECTS_NS;
-    int code = connect_now(b, err);
+    int code = connect_now(b, &why);
     for (bool waits = code == -EAGAIN;
          waits && code < 0 && !is_for_good(code) && b->now_ns < until_ns;
-         code = connect_now(b, err)) {
-        note(b, "%s", err->text);
+         code = connect_now(b, &why)) {
+        note(b, "%s", why.text);
         nanosleep(&(struct timespec){.tv_nsec = (long)CONNECT_NS}, NULL);
     }
-    return code;
+    return code < 0 ? tbus_fail(err, code, "%s", why.text) : 0;
 }
 
 int bridge_start(bridge_t *b, tbus_error_t *err)

@@ -75,6 +75,7 @@ static enum nats_answer_kind kind_of_error(uint64_t kind, uint32_t error_code)
     case NATS_ERROR_RESOURCES:
         return NATS_ANSWER_FULL;
     case NATS_ERROR_NOT_LEADER:
+    case NATS_ERROR_NOT_AVAILABLE:
         return NATS_ANSWER_UNSERVED;
     default:
         return kind == 503 ? NATS_ANSWER_UNSERVED : NATS_ANSWER_WRONG;

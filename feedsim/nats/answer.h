@@ -23,6 +23,8 @@ extern "C" {
 /* err_code, of nats-server's errors.json */
 enum nats_error_code {
     NATS_ERROR_ACCOUNT = 10002,       /* resources of the account */
+    NATS_ERROR_NO_PEERS = 10005,      /* too few servers are up, or known, for so many replicas */
+    NATS_ERROR_NOT_AVAILABLE = 10008, /* JetStream, for the time being */
     NATS_ERROR_NOT_LEADER = 10009,    /* of the cluster, or of the stream */
     NATS_ERROR_RESOURCES = 10023,     /* insufficient resources */
     NATS_ERROR_MEMORY = 10028,        /* memory of the account, or the server */

@@ -378,7 +378,6 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
 {
     executor_stage_t *e = (executor_stage_t *)(void *)base;
     e->answers = e->first_answer = false;
-    base->chose = true;
     if (TBUS_UNLIKELY(event->new_day))
         e->day_ns = base->now_ns;
     venue_on_market(e->venue, event, bytes >= sizeof *tick ? tick : NULL);

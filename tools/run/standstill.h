@@ -10,7 +10,8 @@
  * each source has no more, or something that finds no room; one that waits for its time will go on
  * by itself. So will a stage that publishes nothing and has something left to do: no room of others
  * holds it up. That is the recorder while its disk is slow, and a feed that has come as far as that
- * allows waits for it without anything being wrong.
+ * allows waits for it without anything being wrong. (If its disk never comes back, that is told by
+ * the alarm of the recording that is late, and here not.)
  *
  * Whoever asks, asks again and again while not everything is taken.
  */

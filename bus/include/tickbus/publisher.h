@@ -200,7 +200,7 @@ TBUS_HOT enum tbus_publish tbus_publish_plain(tbus_publisher_t *p, const void *m
         } else if (bytes != 0) { /* an empty message may be NULL */
             memcpy(&first, message, bytes);
         }
-        if (!close)
+        if (!close && bytes <= 48)
             tbus_words_fill_line(slot, bytes);
         word = tbus_slot_word(seq, 0, (uint32_t)bytes, TBUS_SLOT_READY);
     }

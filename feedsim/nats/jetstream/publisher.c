@@ -167,6 +167,21 @@ static int judge(const nats_publisher_t *p, const jsStreamInfo *info, const char
     return 0;
 }
 
+/* A cluster that elects, or has not heard of all of its servers yet, says one of these. */
+static bool passes_by_itself(natsStatus s, jsErrCode code)
+{
+    switch ((int)code) {
+    case NATS_ERROR_NO_PEERS:
+    case NATS_ERROR_NOT_AVAILABLE:
+    case NATS_ERROR_NOT_LEADER:
+    case NATS_ERROR_RESOURCES:
+        return true;
+    default:
+        return s == NATS_TIMEOUT; /* of the streams' side: it is connected */
+    }
+}
+
+/* -EAGAIN: what may pass by itself. */
 static int fail_js(natsStatus s, jsErrCode code, const char *what, const char *name,
                    tbus_error_t *err)
 {
@@ -175,11 +190,15 @@ static int fail_js(natsStatus s, jsErrCode code, const char *what, const char *n
         return tbus_fail(err, -EAGAIN,
                          "the NATS server at hand does not serve JetStream (for now, or at all: "
                          "`jetstream {}` in its configuration)");
-    bool lacks_servers = (int)code == NATS_ERROR_RESOURCES;
+    bool lacks_servers = (int)code == NATS_ERROR_RESOURCES || (int)code == NATS_ERROR_NO_PEERS;
     snprintf(text, sizeof text, "%s stream '%.300s'%s", what, name,
              lacks_servers ? " (more replicas than servers, or than those that are up)" : "");
     int told = nats_status_fail((int)s, text, err);
-    return lacks_servers ? err->code = -EAGAIN : told;
+    if (!passes_by_itself(s, code))
+        return told;
+    if (err)
+        err->code = -EAGAIN;
+    return -EAGAIN;
 }
 
 static void options(jsOptions *o, const nats_publisher_t *p)

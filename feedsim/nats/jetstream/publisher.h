@@ -88,8 +88,8 @@ bool nats_publisher_connected(const nats_publisher_t *p, tbus_error_t *err);
 const char *nats_publisher_stream(const nats_publisher_t *p);
 const char *nats_publisher_server(const nats_publisher_t *p);
 
-/* How far is the stream, and each of `topics`? -EAGAIN: it goes on while it is asked; else errors
- * of the connection, or the server's. Waits. */
+/* How far is the stream, and each of `topics`? -EAGAIN: it goes on while it is asked, or a cluster
+ * elects; else errors of the connection, or the server's. Waits. */
 int nats_publisher_ask(nats_publisher_t *p, const char *const *topics, uint32_t count,
                        nats_stream_last_t *out_stream, nats_topic_last_t *out_lasts,
                        tbus_error_t *err);

@@ -59,7 +59,7 @@ typedef struct order {
     uint64_t md_seq : 48;
     uint64_t locate : 16; /* wire locate of the order's symbol on the day on which it was sent */
     /* when the schedule wanted that tick sent, ns since bus epoch: latencies count from here. 0:
-     * none is to be measured, as a timer caused it, or by the clock of the market an execution */
+     * none is to be measured, as by the clock of the market a timer or an execution caused it */
     uint64_t intended : 48;
     uint64_t kind : 8;  /* ORDER_NEW, ORDER_CANCEL, ORDER_REPLACE */
     uint64_t side : 8;  /* 'B' or 'S' */
