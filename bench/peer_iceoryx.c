@@ -53,6 +53,16 @@ CONTEST_INLINE void done(void *context)
     iox_sub_release_chunk(side->subscriber, side->chunk);
 }
 
+/* The library leaves the socket of a process, and a lock. */
+static void remove_files(const char *name)
+{
+    char path[96];
+    snprintf(path, sizeof path, "/tmp/%s", name);
+    unlink(path);
+    snprintf(path, sizeof path, "/tmp/%s.lock", name);
+    unlink(path);
+}
+
 static void run_side(contest_trial_t *t, void *shared, unsigned index)
 {
     (void)shared;
@@ -88,6 +98,7 @@ static void run_side(contest_trial_t *t, void *shared, unsigned index)
     if (side.publisher)
         iox_pub_deinit(side.publisher);
     iox_runtime_shutdown();
+    remove_files(name);
 }
 
 const contest_peer_t peer_iceoryx = {.name = "iceoryx",
