@@ -69,6 +69,8 @@ static int last_on(nats_binding_t *b, uint32_t which, const char *subject, natsM
     if (status != NATS_OK)
         return nats_binding_fail(b, status, "does not show its last message", err);
     b->newest[which] = natsMsg_GetSequence(*out_msg);
+    if (b->newest[which] > b->last_seq)
+        b->last_seq = b->newest[which]; /* it has come since */
     return 0;
 }
 

@@ -190,17 +190,16 @@ static int seq_of(nats_binding_t *b, uint64_t *out_seq, tbus_error_t *err)
     const nats_tail_options_t *options = b->options;
     nats_found_t found = {0};
     uint64_t last = 0;
-    int code = 0;
     if (options->from == NATS_TAIL_SEQ) {
         *out_seq = options->from_seq;
         return 0;
     }
-    if (options->from == NATS_TAIL_FIRST)
+    /* First: what comes while the place is looked for stands behind the last. */
+    int code = nats_seek_last(b, &last, err);
+    if (code == 0 && options->from == NATS_TAIL_FIRST)
         code = nats_seek_seq(b, 0, &found, err);
-    else if (options->from == NATS_TAIL_TIME)
+    else if (code == 0 && options->from == NATS_TAIL_TIME)
         code = nats_seek_time(b, options->from_ns, &found, err);
-    if (code == 0 && !found.there)
-        code = nats_seek_last(b, &last, err);
     if (code == 0)
         *out_seq = found.there ? found.first : last + 1;
     return code;
