@@ -14,8 +14,6 @@
 /* Between two of them: the subscriber catches up, and does not fall asleep. */
 #define REST_NS 2500u
 
-#define DRAINED_PAUSES 512u /* as tools/run/pipeline.c has it */
-
 #define BURST_BYTES 56u /* of a message that is sent in bursts */
 
 typedef struct tick_side {
@@ -169,7 +167,7 @@ CONTEST_INLINE bool put_burst(void *context, const void *message, size_t bytes)
 static void wait_unpaced(tick_side_t *side)
 {
     tbus_waiter_init(&side->waiter, TBUS_WAIT_SPIN);
-    side->waiter.drained_pauses = DRAINED_PAUSES;
+    side->waiter.drained_pauses = TBUS_DRAINED_PAUSES;
     if (side->subscriber.ring.shared)
         tbus_waiter_watch_subscriber(&side->waiter, &side->subscriber);
 }

@@ -40,19 +40,31 @@ static void wait_note(fixture_t *f, const char *part)
     }
 }
 
+/* The server again, without JetStream. What its configuration was. */
+static char *drop_streams(void)
+{
+    nats_server_stop(&server);
+    char *before = change_config("jetstream {", "");
+    program_clear(&server.program);
+    assert_true(program_start(&server.program));
+    return before;
+}
+
+static void serve_streams(char *before)
+{
+    nats_server_stop(&server);
+    restore_config(before);
+    assert_true(nats_server_again(&server));
+}
+
 static void while_a_server_keeps_no_streams_it_is_asked_again_and_then_has_all_of_it(void **state)
 {
     fixture_t *f = *state;
     begin_paced(f, "md,bbo", NOTHING_MORE);
     json_decref(wait_total(f, "acknowledged", 1000));
-    nats_server_stop(&server);
-    char *before = change_config("jetstream {", "");
-    program_clear(&server.program);
-    assert_true(program_start(&server.program));
+    char *before = drop_streams();
     wait_note(f, "does not serve JetStream");
-    nats_server_stop(&server);
-    restore_config(before);
-    assert_true(nats_server_again(&server));
+    serve_streams(before);
     json_decref(assert_ended_whole(f));
 }
 
@@ -61,18 +73,13 @@ static void a_start_waits_a_while_for_a_server_that_keeps_no_streams_yet(void **
 {
     fixture_t *f = *state;
     natsConnection *connection = NULL;
-    nats_server_stop(&server);
-    char *before = change_config("jetstream {", "");
-    program_clear(&server.program);
-    assert_true(program_start(&server.program));
+    char *before = drop_streams();
     while (natsConnection_ConnectTo(&connection, server.url) != NATS_OK)
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     natsConnection_Destroy(connection);
     begin_paced(f, "md", NOTHING_MORE);
     nanosleep(&(struct timespec){.tv_sec = 2}, NULL); /* it has asked for its stream by then */
-    nats_server_stop(&server);
-    restore_config(before);
-    assert_true(nats_server_again(&server));
+    serve_streams(before);
     json_decref(assert_ended_whole(f));
 }
 

@@ -17,9 +17,6 @@
 #include "tools/run/orphan.h"
 
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
-/* Some microseconds: longer than it takes to be found at the heels of a feed that goes at `max`,
- * shorter than it takes that feed to fill a ring. */
-#define DRAINED_PAUSES 512u
 /* Some turns of those who share the CPU (bench/README.md, "The whole pipeline"). */
 #define YIELD_NS UINT64_C(100000)
 
@@ -500,7 +497,7 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
                             .allocated_bytes = allocation_meter()};
         tbus_waiter_init(&loop.waiter, plan->wait);
         bool unpaced = config_unpaced(pipeline->config);
-        loop.waiter.drained_pauses = unpaced ? DRAINED_PAUSES : 0;
+        loop.waiter.drained_pauses = unpaced ? TBUS_DRAINED_PAUSES : 0;
         /* auto parks where processes outnumber the CPUs; who has chosen to park has it as it is. */
         bool chosen = (enum tbus_wait_mode)pipeline->config->layout.wait != TBUS_WAIT_AUTO;
         loop.waiter.yield_ns = unpaced && !chosen ? YIELD_NS : 0;

@@ -68,18 +68,6 @@ static void say_how_far(supervisor_t *s, const char *missing)
     supervisor_say(s, "not ready yet: %s; memory: %s", missing, text);
 }
 
-/* Those that have failed, and do not end either. */
-static void complain_of_failed(supervisor_t *s)
-{
-    for (uint32_t i = 0; i < supervisor_stages(s); i++) {
-        const tbus_participant_t *p = supervisor_participant(s, i);
-        /* O2 pairs O1 (set_state in loop.c): the reason is there. */
-        if (tbus_load_acquire_u32(&p->state) == TBUS_FAIL)
-            supervisor_complain(s, "stage '" TBUS_NAME_TEXT "' failed: %s",
-                                s->layout.stages[i].name, p->reason);
-    }
-}
-
 static bool wait_ready(supervisor_t *s)
 {
     char missing[100];
@@ -95,7 +83,8 @@ static bool wait_ready(supervisor_t *s)
             say_ns = now_ns + SAY_READY_NS;
         }
         if (now_ns > deadline_ns) {
-            complain_of_failed(s);
+            for (uint32_t i = 0; i < s->layout.processes_count; i++)
+                (void)supervisor_blame_stages(s, i); /* that have failed, and do not end */
             supervisor_complain(s, "%s: not ready after %u s; smaller books.orders_max?", missing,
                                 (unsigned)(READY_NS / SECOND_NS));
             return false;

@@ -153,6 +153,10 @@ void supervisor_tell(supervisor_t *s, uint8_t kind, uint32_t number, kill_switch
 /* Let the stages know that we are here, and tell of a halt or a reduction that is new, whoever
  * ordered it. */
 void supervisor_watch_halt(supervisor_t *s);
+
+/* Complain of the stages of process `index` that have failed, with their own words. False: none
+ * has. */
+bool supervisor_blame_stages(supervisor_t *s, uint32_t index);
 /* Halt, and let only closing orders pass, in the name of an operator; the latter requires
  * stages. */
 void supervisor_halt(supervisor_t *s, kill_switch_actor_t actor, const char *reason);

@@ -128,8 +128,7 @@ __attribute__((format(printf, 3, 4))) static void fail(supervisor_t *s, uint32_t
     supervisor_tell(s, EVENT_FAILED, 0, process, text);
 }
 
-/* Why: the stage's own word, else how the process ended. */
-static void blame(supervisor_t *s, uint32_t index)
+bool supervisor_blame_stages(supervisor_t *s, uint32_t index)
 {
     const layout_process_t *plan = &s->layout.processes[index];
     bool explained = false;
@@ -142,7 +141,14 @@ static void blame(supervisor_t *s, uint32_t index)
              (int)sizeof p->reason - 1, p->reason);
         explained = true;
     }
-    if (explained)
+    return explained;
+}
+
+/* Why: the stage's own word, else how the process ended. */
+static void blame(supervisor_t *s, uint32_t index)
+{
+    const layout_process_t *plan = &s->layout.processes[index];
+    if (supervisor_blame_stages(s, index))
         return;
     char how[80], by_whom[TBUS_CGROUP_PATH_MAX + 200] = "";
     memory_kills_t kills = memory_kills("/proc");

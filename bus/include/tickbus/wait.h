@@ -55,7 +55,10 @@ enum tbus_wait_mode { TBUS_WAIT_AUTO = 0, TBUS_WAIT_SPIN, TBUS_WAIT_YIELD, TBUS_
 #define TBUS_WAITER_RINGS_MAX    48
 #define TBUS_WAITER_HORIZONS_MAX 32
 #define TBUS_PARK_NS_MAX         UINT64_C(50000000) /* no sleep is longer: a wake-up may be lost */
-#define TBUS_HEAL_TURNS          0x4000u /* looks between two searches for the dead: a few ms */
+/* For drained_pauses, some microseconds: longer than it takes to be found at the heels of a
+ * publisher that never waits, shorter than it takes that one to fill a ring. */
+#define TBUS_DRAINED_PAUSES 512u
+#define TBUS_HEAL_TURNS     0x4000u /* looks between two searches for the dead: a few ms */
 
 typedef struct tbus_waiter {
     enum tbus_wait_mode mode; /* never AUTO */
