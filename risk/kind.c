@@ -77,7 +77,8 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
 {
     risk_params_t params = {.limits = *(const risk_limits_t *)request->params,
                             .limits_box = request->control,
-                            .messages_max = request->messages_max};
+                            .messages_max = request->messages_max,
+                            .no_orders = request->no_orders};
     void *market, *session, *marks;
     int code = tbus_crew_use(request->crew, &market_resource, &market, err);
     if (code == 0)

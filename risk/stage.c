@@ -593,7 +593,6 @@ static int join(risk_stage_t *r, market_t *market, const venue_session_t *sessio
     int code = tbus_outlet_create(&r->judged, 1, sizeof(order_t), err);
     if (code == 0)
         code = tbus_outlet_create(&r->approved, 1, sizeof(order_t), err);
-    r->base.books_on_demand = true;
     if (code == 0)
         code = market_stage_join(&r->base, market, session, err);
     if (code == 0)
@@ -658,6 +657,7 @@ int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     r->base.stage.owner = owner;
     r->base.stage.bus = bus;
     r->base.ops = &risk_market_ops;
+    r->base.books = params->no_orders ? MARKET_STAGE_NO_BOOKS : MARKET_STAGE_BOOKS_ON_DEMAND;
     r->limits_box = params->limits_box;
     r->strategies_count = params->strategies_count;
     memcpy(r->strategies, params->strategies, sizeof r->strategies);

@@ -55,6 +55,7 @@ typedef struct risk_params {
     risk_strategy_t strategies[RISK_STRATEGIES_MAX];
     const word_box_t *strategy_boxes[RISK_STRATEGIES_MAX]; /* borrowed */
     uint32_t messages_max; /* orders and cancels under way, of all strategies; 0: 1024 */
+    bool no_orders;        /* none will ever come: no book is kept for them */
 } risk_params_t;
 
 #define RISK_STATE_COUNTER      "risk.state" /* its values: enum gate_state (gate.h) */

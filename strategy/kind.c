@@ -121,9 +121,19 @@ static void change(void *control, const void *now)
     strategy_limits_put(control, &((const strategy_values_t *)now)->limits);
 }
 
+/* One that is called for nothing cannot. */
+static bool may_send(const strategy_t *strategy)
+{
+    return strategy->on_tick || strategy->on_bbo || strategy->on_report || strategy->on_timer ||
+           strategy->on_wind_down;
+}
+
 static uint32_t messages_max(const void *params)
 {
-    return ORDERS_KEPT_PER_CREDIT * ((const strategy_values_t *)params)->open_orders_max;
+    const strategy_values_t *values = params;
+    const strategy_t *strategy = strategy_find(values->name);
+    bool sends = !strategy || may_send(strategy);
+    return sends ? ORDERS_KEPT_PER_CREDIT * values->open_orders_max : 0;
 }
 
 static const tbus_resource_t *const resources[] = {&market_resource, &session_resource,

@@ -57,7 +57,9 @@ int market_stage_join(market_stage_t *s, market_t *market, const venue_session_t
     s->leader = s;
     s->concerns = market_every_symbol;
     s->types = no_types;
-    if (s->books_on_demand)
+    if (s->books == MARKET_STAGE_NO_BOOKS)
+        market_build_none(market);
+    else if (s->books == MARKET_STAGE_BOOKS_ON_DEMAND)
         market_build_on_demand(market);
     else
         market_build_all(market);
@@ -354,6 +356,11 @@ static int fail_books(market_stage_t *s, int code)
 int market_stage_need_book(market_stage_t *s, uint16_t wire_locate)
 {
     int code = market_build(s->market, market_number(s->market, wire_locate));
+    if (TBUS_UNLIKELY(code == -TBUS_ENOTFOUND))
+        return tbus_fail(&s->stage.error, code,
+                         "stage '%s' stopped: an order came to a pipeline of which no stage sends "
+                         "any, and that lets nobody else do so; no books are kept for it",
+                         s->stage.name);
     return TBUS_LIKELY(code == 0) ? 0 : fail_books(s, code);
 }
 

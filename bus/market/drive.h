@@ -112,6 +112,14 @@ typedef struct market_stage_ops {
     bool (*keeps)(const market_stage_t *s);
 } market_stage_ops_t;
 
+/* Which books a stage needs. Where stages share a view, it is made for the one that needs most. */
+enum market_stage_books {
+    MARKET_STAGE_ALL_BOOKS = 0,
+    /* those that it asks for (market_stage_need_book), and events of their symbols */
+    MARKET_STAGE_BOOKS_ON_DEMAND = 1,
+    MARKET_STAGE_NO_BOOKS = 2 /* it will ask for none */
+};
+
 /* The first member of the struct of each such stage. */
 struct market_stage {
     tbus_stage_t stage; /* first */
@@ -129,9 +137,7 @@ struct market_stage {
     /* Set by the stage: in its on_tick it may have come to want more than before. (Who is given a
      * tick too many finds that out.) */
     bool chose;
-    /* Said before it joins: it needs those books alone that it asks for (market_stage_need_book),
-     * and events of their symbols. If that is so of all who share the view, no others are built. */
-    bool books_on_demand;
+    uint8_t books; /* enum market_stage_books, said before it joins */
     tbus_horizon_t *horizon; /* its own; NULL: it has none */
     uint64_t now_ns;         /* market time of what it takes, or has taken */
     uint64_t next_ns;        /* of the first thing in hand; MARKET_NEVER: none */

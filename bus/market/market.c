@@ -428,6 +428,8 @@ static __attribute__((noinline)) int apply_restore(market_t *m, const tick_t *ti
 static inline int apply_tick(market_t *m, const tick_t *tick)
 {
     bool piled = demand_is_piled(&m->books[m->event.locate]);
+    if (TBUS_UNLIKELY(m->builds_none) && itch_is_of_an_order(tick->type))
+        return 0;
     switch (tick->type) {
     case ITCH_ADD_ORDER:
     case ITCH_ADD_ORDER_MPID:

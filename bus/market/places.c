@@ -170,21 +170,9 @@ static __attribute__((noinline)) void look_at_other(places_t *p, const tick_t *t
         empty(p);
 }
 
-#define BIT(letter) (UINT64_C(1) << ((letter)-64))
-#define OF_ORDERS                                                                                  \
-    (BIT(ITCH_ADD_ORDER) | BIT(ITCH_ADD_ORDER_MPID) | BIT(ITCH_ORDER_EXECUTED) |                   \
-     BIT(ITCH_ORDER_EXECUTED_WITH_PRICE) | BIT(ITCH_ORDER_CANCEL) | BIT(ITCH_ORDER_DELETE) |       \
-     BIT(ITCH_ORDER_REPLACE))
-
-static inline bool is_of_an_order(uint8_t type)
-{
-    unsigned bit = type - 64u;
-    return bit < 64 && (OF_ORDERS >> bit & 1) != 0;
-}
-
 INLINE void tell(places_t *p, tick_t *tick, size_t bytes)
 {
-    if (TBUS_UNLIKELY(!is_of_an_order(tick->type)) || TBUS_UNLIKELY(bytes < sizeof *tick)) {
+    if (TBUS_UNLIKELY(!itch_is_of_an_order(tick->type)) || TBUS_UNLIKELY(bytes < sizeof *tick)) {
         if (tick->type == ITCH_SYSTEM_EVENT || tick->type == TICK_RESTORE)
             look_at_other(p, tick, bytes);
         return;
@@ -213,7 +201,7 @@ void places_tell(places_t *p, tick_t *tick, size_t bytes)
 {
     if (p)
         tell(p, tick, bytes);
-    else if (bytes >= sizeof *tick && is_of_an_order(tick->type))
+    else if (bytes >= sizeof *tick && itch_is_of_an_order(tick->type))
         tick_place_none(tick);
 }
 

@@ -7,8 +7,14 @@
 
 /* ---- books that are built when they are asked for */
 
+void market_build_none(market_t *m)
+{
+    m->builds_none = !m->builds_all && !m->on_demand && m->event.md_seq == 0;
+}
+
 void market_build_on_demand(market_t *m)
 {
+    m->builds_none = false;
     if (!m->builds_all && !m->on_demand && m->event.md_seq == 0)
         demand_begin(m);
 }
@@ -16,12 +22,15 @@ void market_build_on_demand(market_t *m)
 void market_build_all(market_t *m)
 {
     m->builds_all = true;
+    m->builds_none = false;
     if (m->on_demand)
         demand_end(m);
 }
 
 int market_build(market_t *m, uint16_t locate)
 {
+    if (TBUS_UNLIKELY(m->builds_none))
+        return -TBUS_ENOTFOUND;
     (void)demand_book(m, locate);
     return m->failed ? -TBUS_ELIMIT : 0;
 }

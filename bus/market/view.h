@@ -40,6 +40,7 @@ struct market {
     bool tests_live;   /* test issues are taken for live ones */
     bool on_demand;    /* books are built when somebody asks for them */
     bool builds_all;   /* somebody has said that they must not be */
+    bool builds_none;  /* nobody will ask for a book: no order is taken into one */
     bool restoring;    /* from a TICK_RESTORE that begins to the one that ends */
     uint8_t gap_after; /* enum market_gap, then */
     bool lacks_events; /* orders came while they were: queues.events does not tell of these */

@@ -521,7 +521,6 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
                          reports_max, messages_max);
     tbus_stage_t *stage = &e->base.stage;
     code = acts_join(&e->acts, stage, EVENT_FROM_EXECUTOR, err);
-    e->base.books_on_demand = true;
     if (code == 0)
         code = market_stage_join(&e->base, market, params->session, err);
     if (code == 0)
@@ -552,6 +551,7 @@ int executor_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     e->base.stage.owner = owner;
     e->base.stage.bus = bus;
     e->base.ops = &executor_market_ops;
+    e->base.books = params->no_orders ? MARKET_STAGE_NO_BOOKS : MARKET_STAGE_BOOKS_ON_DEMAND;
     e->durable = params->venue.durable;
     int code = build(e, market, params, err);
     if (code < 0) {

@@ -47,6 +47,7 @@ typedef struct executor_params {
     venue_limits_t venue;
     const venue_session_t *session; /* borrowed; NULL: by the clock of the host */
     uint32_t messages_max;          /* orders and cancels under way, of all strategies; 0: 1024 */
+    bool no_orders;                 /* none will ever come: no book is kept for them */
 } executor_params_t;
 
 extern const tbus_kind_t executor_kind; /* risk/venue/kind.c; its parameters: a venue_limits_t */

@@ -28,7 +28,8 @@ static size_t memory_bytes(const void *params)
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
 {
     executor_params_t params = {.venue = *(const venue_limits_t *)request->params,
-                                .messages_max = request->messages_max};
+                                .messages_max = request->messages_max,
+                                .no_orders = request->no_orders};
     void *market, *session;
     int code = tbus_crew_use(request->crew, &market_resource, &market, err);
     if (code == 0)

@@ -7,6 +7,7 @@
  * unchecked: market_apply
  * unchecked: market_build
  * unchecked: market_build_all
+ * unchecked: market_build_none
  * unchecked: market_build_on_demand
  * unchecked: market_clock_step
  * unchecked: market_end_warm_up

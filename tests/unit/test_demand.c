@@ -223,6 +223,70 @@ static void whoever_needs_all_books_has_them_whatever_the_others_say(void **stat
     close_views(&v);
 }
 
+/* What a tick says of the day, of phases and of whether a symbol trades is not about its book. */
+static void same_but_for_books(const market_t *all, const market_t *none, uint16_t wire_locate)
+{
+    assert_int_equal(market_seq(none), market_seq(all));
+    assert_memory_equal(market_day(none), market_day(all), sizeof(market_day_t));
+    assert_int_equal(market_is_open(none), market_is_open(all));
+    uint16_t locate = market_number(all, wire_locate);
+    assert_int_equal(market_number(none, wire_locate), locate);
+    const market_symbol_t *one = market_symbol(all, locate), *other = market_symbol(none, locate);
+    assert_memory_equal(one->name, other->name, sizeof one->name);
+    assert_int_equal(one->known, other->known);
+    assert_int_equal(one->trading, other->trading);
+}
+
+static void without_books_over(const stream_t *s)
+{
+    market_t *all = create(1u << 16), *none = create(1u << 16);
+    market_event_t event;
+    uint32_t of_orders = 0;
+    market_build_none(none);
+    for (uint32_t i = 0; i < s->count; i++) {
+        assert_int_equal(apply_to(all, &s->ticks[i], &event), 0);
+        assert_int_equal(apply_to(none, &s->ticks[i], &event), 0);
+        of_orders += itch_is_of_an_order(s->ticks[i].type);
+        assert_false(event.bbo_checked && itch_is_of_an_order(s->ticks[i].type));
+        same_but_for_books(all, none, tick_locate(&s->ticks[i]));
+    }
+    assert_true(of_orders > s->count / 2);
+    assert_int_equal(market_stats(none)->live_orders, 0);
+    assert_int_equal(market_stats(none)->live_levels, 0);
+    assert_int_equal(market_build(none, market_number(none, 1)), -TBUS_ENOTFOUND);
+    market_destroy(all);
+    market_destroy(none);
+}
+
+static void where_nobody_asks_no_order_is_kept_and_all_else_is_as_in_any_view(void **state)
+{
+    (void)state;
+    stream_synthetic("seed=5,symbols=50,messages=60000,days=2", 60000, without_books_over);
+}
+
+static void whoever_needs_a_book_has_it_though_others_need_none(void **state)
+{
+    (void)state;
+    for (unsigned first = 0; first < 2; first++) {
+        market_event_t event;
+        tick_t tick = tick_add(LOCATE, 1, 'B', 100, BID);
+        market_t *asked = create(64), *all = create(64);
+        if (first == 0)
+            market_build_none(asked), market_build_none(all);
+        market_build_on_demand(asked);
+        market_build_all(all);
+        if (first == 1)
+            market_build_none(asked), market_build_none(all);
+        assert_int_equal(apply_to(asked, &tick, &event), 0);
+        assert_int_equal(market_build(asked, market_number(asked, LOCATE)), 0);
+        assert_int_equal(market_touch(asked, market_number(asked, LOCATE)).bid_qty, 100);
+        assert_int_equal(apply_to(all, &tick, &event), 0);
+        assert_true(event.bbo_changed);
+        market_destroy(asked);
+        market_destroy(all);
+    }
+}
+
 /* Piles never take more levels than books would, so that no decision is made by a book that the
  * other view would not have had. */
 static void a_book_finds_levels_as_long_as_a_view_that_builds_all_does(void **state)
@@ -276,6 +340,8 @@ int main(void)
         cmocka_unit_test(over_days_of_the_synthetic_market_too),
         cmocka_unit_test(a_book_is_built_when_it_is_asked_for_and_once_a_day),
         cmocka_unit_test(whoever_needs_all_books_has_them_whatever_the_others_say),
+        cmocka_unit_test(where_nobody_asks_no_order_is_kept_and_all_else_is_as_in_any_view),
+        cmocka_unit_test(whoever_needs_a_book_has_it_though_others_need_none),
         cmocka_unit_test(a_book_finds_levels_as_long_as_a_view_that_builds_all_does),
         cmocka_unit_test(a_book_without_levels_is_refused_and_so_is_every_tick_after_it),
     };

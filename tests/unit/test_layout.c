@@ -239,6 +239,33 @@ static void nobody_is_pinned_when_told_not_to_or_when_it_is_crowded(void **state
     assert_non_null(strstr(layout.warning, "4 processes spin on 2 CPUs"));
 }
 
+/* Yielding to one another, all of them look busy: who shares a CPU with whom is said beforehand. */
+static void at_full_pace_those_that_outnumber_the_cpus_are_dealt_out_to_them_in_turn(void **state)
+{
+    (void)state;
+    layout_request_t request = {.mode = LAYOUT_SPLIT,
+                                .stages_count = RECORDED,
+                                .stages = usual,
+                                .pin = true,
+                                .unpaced = true,
+                                .allowed_count = 2,
+                                .allowed = host};
+    layout_t layout;
+    char text[400];
+    layout_plan(&request, &layout);
+    layout_text(&layout, text, sizeof text);
+    assert_string_equal(text, "split on 2 CPUs: [feed] cpu 2, [strategy] cpu 3, [risk] cpu 2, "
+                              "[executor] cpu 3, [recorder] cpu 2; waiting: park");
+
+    request.allowed_count = 1; /* where there is one, nothing is gained by saying so */
+    layout_plan(&request, &layout);
+    assert_int_equal(layout.processes[0].cpu, -1);
+    request.allowed_count = 2;
+    request.pin = false;
+    layout_plan(&request, &layout);
+    assert_int_equal(layout.processes[0].cpu, -1);
+}
+
 static layout_t plan_with_quota(uint32_t cpus, uint32_t quota_milli, char out_text[400])
 {
     layout_request_t request = {.stages_count = NOT_RECORDED,
@@ -334,6 +361,7 @@ int main(void)
         cmocka_unit_test(wanted_cpus_are_taken_in_the_order_given),
         cmocka_unit_test(cpus_that_may_not_be_used_are_left_out_with_a_warning),
         cmocka_unit_test(nobody_is_pinned_when_told_not_to_or_when_it_is_crowded),
+        cmocka_unit_test(at_full_pace_those_that_outnumber_the_cpus_are_dealt_out_to_them_in_turn),
         cmocka_unit_test(a_quota_of_cpu_time_counts_as_fewer_cpus_and_is_told),
         cmocka_unit_test(who_spins_under_a_quota_is_warned),
         cmocka_unit_test(the_cpus_of_this_process_are_those_of_its_affinity_mask),

@@ -19,6 +19,7 @@ void config_layout(const config_t *config, tbus_cgroup_cpu_t *out_quota, layout_
         .stages_count = count,
         .stages = stages,
         .pin = config->layout.pin,
+        .unpaced = config_unpaced(config),
         .allowed_count = layout_allowed_cpus(allowed, ALLOWED_MAX),
         .allowed = allowed,
         .quota_milli = out_quota->milli == TBUS_CGROUP_CPU_ANY ? 0 : out_quota->milli,

@@ -176,11 +176,13 @@ void layout_plan(const layout_request_t *request, layout_t *out_layout)
     if (crowded && layout.wait == TBUS_WAIT_SPIN && !layout.warning[0])
         warn_of_spinning(&layout);
     /* Processes that outnumber the CPUs are better moved about by the scheduler, which sees who
-     * sleeps. */
+     * sleeps; unless all of them have work all the time, and yield rather than sleep: it sees CPUs
+     * that are all in use, and leaves two that work on one while another yields. */
     bool pin = request->pin && !crowded;
+    bool share = request->pin && crowded && request->unpaced && layout.cpus_count > 1;
     for (uint32_t i = 0; i < layout.processes_count; i++) {
         layout.processes[i].wait = layout.wait;
-        layout.processes[i].cpu = pin ? (int32_t)cpus[i] : -1;
+        layout.processes[i].cpu = pin || share ? (int32_t)cpus[i % layout.cpus_count] : -1;
     }
     plan_serving(&layout, serving, pin, cpus);
     *out_layout = layout;

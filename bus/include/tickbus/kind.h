@@ -120,6 +120,8 @@ typedef struct tbus_stage_request {
     const char *configuration;
     /* the most messages that all stages of the pipeline may have under way (tbus_kind_t) */
     uint32_t messages_max;
+    /* no stage of the pipeline will ever send an order, and nobody from outside may */
+    bool no_orders;
     uint64_t for_ns; /* sources: end after so long; 0: when the input ends */
     /* The directory in which the run is recorded, "": nowhere. It is there from the stage's `start`
      * on. */

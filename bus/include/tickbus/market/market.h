@@ -251,12 +251,18 @@ void market_end_warm_up(market_t *m);
  * built its events tell of no order and no touch (side is 0, nothing was removed or added,
  * bbo_checked is false), and stats know neither its levels nor changes of its best. No snapshot can
  * be taken of it. market_build_all is the word of whoever cannot do with that: it holds, whatever
- * is said before or after. Cold. */
+ * is said before or after.
+ *
+ * A view of which all who share it say that nobody will ever ask for a book builds none: what is
+ * about displayed orders changes nothing then but market_seq, as if those ticks were of a type that
+ * nobody knows. Days, phases, states, trades that are not displayed and gaps are as in all views.
+ * Whoever says otherwise before the first tick is heard. Cold. */
 void market_build_on_demand(market_t *m);
 void market_build_all(market_t *m);
+void market_build_none(market_t *m);
 /* See to it that the book of a symbol is built: 0, or -TBUS_ELIMIT when the table of levels is
  * full, as a tick would have found it before in a view that builds all books; then queries see less
- * than there is. */
+ * than there is; or -TBUS_ENOTFOUND: this view builds none. */
 int market_build(market_t *m, uint16_t locate);
 
 /* Fetch what a tick that is still to come will touch: far ahead the order's entry, near ahead, when

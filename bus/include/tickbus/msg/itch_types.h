@@ -258,6 +258,17 @@ typedef struct itch_field {
     uint8_t pad[2];
 } itch_field_t;
 
+/* Is a message of this type about a displayed order: one of A F E C X D U? Hot. */
+TBUS_INLINE bool itch_is_of_an_order(uint8_t letter)
+{
+    const uint32_t letters = UINT32_C(1) << ('A' - 64) | UINT32_C(1) << ('F' - 64) |
+                             UINT32_C(1) << ('E' - 64) | UINT32_C(1) << ('C' - 64) |
+                             UINT32_C(1) << ('X' - 64) | UINT32_C(1) << ('D' - 64) |
+                             UINT32_C(1) << ('U' - 64);
+    unsigned bit = letter - 64u;
+    return bit < 32 && (letters >> bit & 1) != 0;
+}
+
 /* The type of a letter; NULL: not one of ITCH 5.0. */
 const itch_type_t *itch_type(uint8_t letter);
 
