@@ -61,7 +61,7 @@ typedef struct layout_request {
     uint32_t stages_count;
     const layout_stage_t *stages; /* in the order of the data path; copied */
     bool pin;
-    bool unpaced; /* messages come as fast as they are taken */
+    bool unpaced;           /* messages come as fast as they are taken */
     uint32_t allowed_count; /* CPUs that this process may use, ascending */
     const uint32_t *allowed;
     uint32_t quota_milli;   /* CPU time that a control group allows, 1/1000 CPU; 0: no limit */
