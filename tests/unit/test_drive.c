@@ -250,6 +250,7 @@ typedef struct world {
     uint64_t gap_ns; /* between two ticks, at most */
     venue_session_t session;
     const strategy_t *strategy; /* NULL: the nervous one */
+    bool no_orders;             /* the strategy sends none, and the others know that */
     bool halts;                 /* now and then, and trading goes on again */
     uint32_t days;              /* of day_feed.h; 0: a feed that has none */
 } world_t;
@@ -452,13 +453,15 @@ static void open_run(run_t *r, const world_t *world, uint64_t schedule)
                                   &err) < 0)
             fail_msg("%s", err.text);
     }
-    risk_params_t risk_params = {.session = &world->session, .messages_max = 24 * n};
+    risk_params_t risk_params = {
+        .session = &world->session, .messages_max = 24 * n, .no_orders = world->no_orders};
     tbus_params_defaults(&risk_limits_params, &risk_params.limits);
     risk_params.limits.position_max = 2000;
     risk_params.limits.orders_per_second = 2000;
     if (risk_stage_create(&r->bus, risk, market_of(r, n), &risk_params, &r->stages[n], &err) < 0)
         fail_msg("%s", err.text);
-    executor_params_t venue_params = {.session = &world->session, .messages_max = 24 * n};
+    executor_params_t venue_params = {
+        .session = &world->session, .messages_max = 24 * n, .no_orders = world->no_orders};
     tbus_params_defaults(&venue_limits_params, &venue_params.venue);
     venue_params.venue.resting_max = 64;
     if (executor_stage_create(&r->bus, executor, market_of(r, n + 1), &venue_params,
@@ -648,6 +651,9 @@ static outcome_t play(const world_t *world, uint64_t schedule)
                      (unsigned long long)world->seed, (unsigned long long)schedule,
                      idle > 20000 ? "wait" : "creep", r->fed, world->ticks);
     }
+    for (uint32_t k = 0; k < r->processes_count; k++)
+        if (r->processes[k].count != 0)
+            assert_int_equal(market_seq(r->processes[k].market), world->ticks);
     for (uint32_t i = 0; i < r->stages_count; i++)
         if (r->stages[i]->ops->finish)
             assert_int_equal(r->stages[i]->ops->finish(r->stages[i]), 0);
@@ -789,6 +795,28 @@ static void ticks_that_a_strategy_does_not_name_make_no_difference(void **state)
         outcome_t named = play(&world, 0);
         compare(&world, 0, &named, &sifted);
         check(&world, 3);
+    }
+}
+
+/* Who keeps no books passes over what is about orders alone, in one go where it can. */
+static void where_nobody_sends_orders_all_ticks_are_taken_and_touches_are_the_same(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i <= worlds(); i++) {
+        world_t world = {.seed = i * 7919,
+                         .ticks = 900,
+                         .days = i % 2 ? 3 : 0,
+                         .strategies = 1 + i % 2,
+                         .gap_ns = 10000,
+                         .strategy = &strategy_null,
+                         .session = session_of(20000, 80000, i)};
+        outcome_t wanted = play(&world, 1);
+        assert_true(wanted.sent == 0 && wanted.bbo != 0);
+        world.no_orders = true;
+        for (uint64_t schedule = 0; schedule < 8; schedule++) {
+            outcome_t got = play(&world, schedule);
+            compare(&world, schedule, &got, &wanted);
+        }
     }
 }
 
@@ -1218,6 +1246,7 @@ int main(void)
         cmocka_unit_test(two_strategies_are_told_the_same_in_any_order_of_processes),
         cmocka_unit_test(days_halts_crosses_and_broken_trades_give_the_same),
         cmocka_unit_test(ticks_that_a_strategy_does_not_name_make_no_difference),
+        cmocka_unit_test(where_nobody_sends_orders_all_ticks_are_taken_and_touches_are_the_same),
         cmocka_unit_test(latencies_of_a_nanosecond_give_the_same),
         cmocka_unit_test(latencies_much_longer_than_a_ring_holds_give_the_same),
         cmocka_unit_test(cancels_that_overtake_orders_or_are_overtaken_give_the_same),

@@ -260,6 +260,10 @@ void market_end_warm_up(market_t *m);
 void market_build_on_demand(market_t *m);
 void market_build_all(market_t *m);
 void market_build_none(market_t *m);
+bool market_builds_none(const market_t *m);
+/* Of a view that builds no books: ticks up to this sequence, all of the fixed size and about
+ * displayed orders, are taken. Hot. */
+void market_pass(market_t *m, uint64_t md_seq);
 /* See to it that the book of a symbol is built: 0, or -TBUS_ELIMIT when the table of levels is
  * full, as a tick would have found it before in a view that builds all books; then queries see less
  * than there is; or -TBUS_ENOTFOUND: this view builds none. */
