@@ -72,8 +72,10 @@ struct strat_context {
     uint32_t gathered_count;
     bool gathers;          /* a callback is at work; else all goes out at once */
     tbus_outlet_t bbo_out; /* number 1 only */
-    tbus_outlet_t events;  /* without a publisher where the bus has no such topic */
-    event_t late;          /* EVENT_LATE that is not told yet; its number 0: none */
+    /* likewise: of the topic of bbo_out, in the directory */
+    const tbus_atomic_u32_t *bbo_unread;
+    tbus_outlet_t events; /* without a publisher where the bus has no such topic */
+    event_t late;         /* EVENT_LATE that is not told yet; its number 0: none */
 
     /* By the clock of the host: when each of the last RECENT_TICKS was wanted, by md_seq, whose
      * lowest 16 bits stand above the time. NULL: by that of the market. Owned */

@@ -98,6 +98,16 @@ static int allocate(strat_context_t *ctx, uint32_t credit, const marks_t *marks,
                          marks ? marks : &marks_default, err);
 }
 
+static int join_bbo(strat_context_t *ctx, tbus_error_t *err)
+{
+    tbus_stage_t *stage = &ctx->base.stage;
+    int rc = tbus_stage_join_publisher(stage, "bbo", &ctx->bbo_out.publisher, err);
+    if (rc == 0)
+        ctx->bbo_unread =
+            &stage->bus->directory->topics[tbus_bus_topic_index(stage->bus, "bbo")].unread;
+    return rc;
+}
+
 static int join(strat_context_t *ctx, market_t *market, tbus_error_t *err)
 {
     tbus_stage_t *stage = &ctx->base.stage;
@@ -107,7 +117,7 @@ static int join(strat_context_t *ctx, market_t *market, tbus_error_t *err)
     if (rc == 0)
         rc = tbus_stage_join_publisher(stage, "orders", &ctx->orders_out.publisher, err);
     if (rc == 0 && ctx->number == 1)
-        rc = tbus_stage_join_publisher(stage, "bbo", &ctx->bbo_out.publisher, err);
+        rc = join_bbo(ctx, err);
     if (rc == 0)
         rc = market_stage_keep_inputs(&ctx->base, EVENT_FROM_STRATEGY, ctx->number, err);
     if (rc == 0 && market_stage_waits(&ctx->base) && tbus_bus_ring(stage->bus, EVENT_TOPIC))

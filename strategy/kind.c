@@ -48,6 +48,7 @@ static const tbus_port_t ports[] = {
     {.topic = "bbo",
      .role = TBUS_PORT_PUBLISH,
      .first_only = true,
+     .omits_unread = true,
      .type = "bbo",
      .type_version = BBO_VERSION,
      .ring = TBUS_BROADCAST,

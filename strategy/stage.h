@@ -8,9 +8,9 @@
  *
  * Ticks, reports and timers are taken in the order of market time (bus/market/drive.h). A tick is
  * applied to the books; then come on_tick and on_bbo; bbo is published when the touch of the tick's
- * own stock locate changed. A report is taken when it is seen, on_timer called when it is due, both
- * between two ticks. Orders go out when the callback that sends them returns, together, dated with
- * the time of that callback.
+ * own stock locate changed, unless nobody can read the topic (`unread` of tbus_topic_t). A report
+ * is taken when it is seen, on_timer called when it is due, both between two ticks. Orders go out
+ * when the callback that sends them returns, together, dated with the time of that callback.
  *
  * Where a tick could come after a report that is not there yet, it waits for the executor's
  * horizon: only while a cause is open (strategy/causes.h). By the clock of the host nothing waits:
@@ -50,7 +50,7 @@
  *                                         books.unknown_order_refs.E .C .X .D .U
  * Those of books and pnl are exact when the stage is idle, has finished or has failed, and else a
  * few thousand ticks old. `clock.restarts` (tickbus/market/clock.h). `digest.orders` and, of number
- * 1, `digest.bbo`: bus/msg/digest.h.
+ * 1, `digest.bbo`, which has what was not published as well: bus/msg/digest.h.
  *
  * Histograms, of strategy 2 as "tick_to_order.2" and so on, from the intended time of the tick that
  * is answered (order.h) to the moment of publishing; what answers no tick (by the clock of the

@@ -332,7 +332,7 @@ static void tap_ends_with_the_bus_and_holds_nobody_up(void **state)
 {
     fixture_t *f = *state;
     json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
-    const char *const argv[] = {TICKBUS_BUSCTL, "tap", "bbo", "--from", "oldest", NULL};
+    const char *const argv[] = {TICKBUS_BUSCTL, "tap", "md", "--from", "oldest", NULL};
     program_t tap = {.argv = argv};
     program_t held = {.argv = argv}; /* one that hangs */
     assert_true(program_start(&tap) && program_start(&held));

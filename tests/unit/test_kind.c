@@ -56,6 +56,8 @@ static void a_kind_that_is_not_sound_is_refused(void **state)
         {.topic = "bbo", .role = TBUS_PORT_SUBSCRIBE, .driving = true}};
     static const tbus_port_t typed[] = {
         {.topic = "md", .role = TBUS_PORT_SUBSCRIBE, .type = "tick"}};
+    static const tbus_port_t omitting[] = {
+        {.topic = "md", .role = TBUS_PORT_SUBSCRIBE, .omits_unread = true}};
     static const tbus_port_t nameless[] = {{.topic = "", .role = TBUS_PORT_PUBLISH}};
     tbus_kind_t kind = sound_kind();
     tbus_error_t err;
@@ -77,6 +79,7 @@ static void a_kind_that_is_not_sound_is_refused(void **state)
     REFUSED(kind.ports_count = TBUS_PORTS_MAX + 1);
     REFUSED(kind.ports = every);
     REFUSED(kind.ports = typed);
+    REFUSED(kind.ports = omitting);
     REFUSED(kind.ports = nameless);
     REFUSED(kind.ports = twice, kind.ports_count = 2);
     REFUSED(kind.variant_param = "name");

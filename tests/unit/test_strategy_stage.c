@@ -607,6 +607,52 @@ static void the_digests_are_those_of_the_messages_on_the_rings(void **state)
     }
 }
 
+/* Of four changes of the touch: bbo can be read from the one with number `from` on. */
+static int64_t digest_of_touches_read_from(uint64_t from)
+{
+    strategy_bench_t b;
+    start(&b, BENCH_SLOTS, BENCH_SLOTS, 4);
+    tbus_topic_t *topic = &b.bus.directory->topics[tbus_bus_topic_index(&b.bus, "bbo")];
+    tbus_store_relaxed_u32(&topic->unread, from > 1);
+    for (uint64_t i = 1; i <= 4; i++) {
+        bbo_t bbo;
+        if (i == from)
+            tbus_store_relaxed_u32(&topic->unread, 0);
+        bench_tick(&b, BENCH_LOCATE, tick_add(BENCH_LOCATE, i, 'B', 100, 5000));
+        assert_int_equal(bench_bbo(&b, &bbo), i >= from);
+        if (i >= from)
+            assert_int_equal(bbo.md_seq, i);
+    }
+    int64_t digest = (int64_t)tbus_counter_value(&b.bus, "digest.bbo");
+    bench_expect_counter(&b, "books.bbo_changes", 4);
+    bench_close(&b);
+    return digest;
+}
+
+static void bbo_is_left_out_until_somebody_can_read_it_and_has_the_same_digest(void **state)
+{
+    (void)state;
+    int64_t published = digest_of_touches_read_from(1);
+    assert_true(published != 0);
+    assert_true(digest_of_touches_read_from(3) == published);
+    assert_true(digest_of_touches_read_from(5) == published);
+}
+
+static void bbo_that_is_left_out_needs_no_room(void **state)
+{
+    (void)state;
+    strategy_bench_t b;
+    start(&b, BENCH_SLOTS, 16, 4);
+    tbus_topic_t *topic = &b.bus.directory->topics[tbus_bus_topic_index(&b.bus, "bbo")];
+    tbus_store_relaxed_u32(&topic->unread, 1);
+    for (uint64_t ref = 1; ref <= 40; ref++)
+        bench_publish(&b, BENCH_LOCATE, tick_add(BENCH_LOCATE, ref, 'B', 1, 5000));
+    assert_int_equal(bench_settle(&b), 0);
+    assert_false(b.stage->pending);
+    assert_int_equal(market_seq(b.market), 40);
+    bench_close(&b);
+}
+
 /* ---- full rings */
 
 static void buy_twice_and_regret(strat_context_t *ctx)
@@ -1120,6 +1166,8 @@ int main(void)
         ON_BENCH(a_replace_asks_for_what_is_to_be_open_beside_what_was_executed),
         ON_BENCH(a_broken_execution_is_taken_off_the_position_when_its_order_is_long_gone),
         ON_BENCH(the_digests_are_those_of_the_messages_on_the_rings),
+        cmocka_unit_test(bbo_is_left_out_until_somebody_can_read_it_and_has_the_same_digest),
+        cmocka_unit_test(bbo_that_is_left_out_needs_no_room),
         cmocka_unit_test(what_finds_no_room_is_kept_in_order_and_stops_ticks_but_not_reports),
         cmocka_unit_test(the_outbox_holds_the_worst_case),
         cmocka_unit_test(a_full_bbo_ring_holds_ticks_back_and_loses_nothing),

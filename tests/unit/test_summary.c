@@ -392,6 +392,25 @@ static void what_is_not_taken_is_behind_while_it_runs_and_lost_when_it_has_ended
     }
 }
 
+static void what_is_left_out_since_nobody_can_read_it_is_told(void **state)
+{
+    fixture_t *f = *state;
+    tbus_ring_spec_t spec = {
+        .name = "bbo", .kind = TBUS_BROADCAST, .slot_bytes = 64, .slot_count = 64, .first_seq = 1};
+    int index = tbus_bus_add_topic(&f->bus, &spec, "bbo", TBUS_PAGES_SMALL, -1, NULL);
+    assert_int_equal(index, 1);
+    for (int unread = 0; unread < 2; unread++) {
+        tbus_store_relaxed_u32(&f->bus.directory->topics[index].unread, (uint32_t)unread);
+        assert_int_equal(json_is_true(at(f, "topics.bbo.unread")), unread);
+        assert_true(json_is_false(at(f, "topics.orders.unread")));
+        char *text = print(f);
+        assert_int_equal(strstr(text, "nobody: left out") != NULL, unread);
+        free(text);
+        json_decref(f->summary);
+        f->summary = NULL;
+    }
+}
+
 static void processes_stages_and_errors_are_told(void **state)
 {
     fixture_t *f = *state;
@@ -656,6 +675,7 @@ int main(void)
         TEST(digests_are_no_news_for_people_while_a_run_goes_on),
         TEST(the_way_to_the_venue_is_told_as_it_was_configured),
         TEST(what_is_not_taken_is_behind_while_it_runs_and_lost_when_it_has_ended),
+        TEST(what_is_left_out_since_nobody_can_read_it_is_told),
         TEST(processes_stages_and_errors_are_told),
         TEST(a_process_that_stands_still_is_told_with_what_waits_for_it),
         TEST(a_topic_is_told_once_with_whoever_is_furthest_behind),

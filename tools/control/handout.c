@@ -12,9 +12,20 @@ bool handout_admits(const tbus_bus_t *bus)
     return false;
 }
 
+/* From now on somebody may read it. Once: publishers look at that line with each message. */
+static void let_be_read(tbus_topic_t *topic)
+{
+    /* hint: we alone write it, and nobody is promised which message is the first. Whoever has the
+     * descriptor finds on the ring what was published since its publisher saw this. */
+    if (tbus_load_relaxed_u32(&topic->unread))
+        tbus_store_relaxed_u32(&topic->unread, 0);
+}
+
 bool handout(const tbus_bus_t *bus, enum handout to, control_reply_t *reply)
 {
     bool writes = to == HANDOUT_PARTICIPANT;
+    for (uint32_t i = 0; i < bus->topics_count; i++)
+        let_be_read(&bus->directory->topics[i]);
     int fd = tbus_segment_reopen(&bus->directory_segment, writes && handout_admits(bus));
     for (uint32_t i = 0; fd >= 0; i++) {
         reply->fds[reply->fds_count++] = fd;

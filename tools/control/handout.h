@@ -7,6 +7,9 @@
  * directory as well, where it takes a number. Each is an open file description of its own. (A
  * process of the same user could open its own /proc/self/fd again for writing: one user is one
  * domain of trust, and this keeps honest programs from mistakes.)
+ *
+ * It is also how a publisher learns that somebody may read it: an observer leaves no trace on a
+ * ring, but maps none that was not handed out here (`unread` of tbus_topic_t).
  */
 #ifndef TICKBUS_TOOLS_CONTROL_HANDOUT_H
 #define TICKBUS_TOOLS_CONTROL_HANDOUT_H

@@ -70,6 +70,11 @@ static tbus_ring_spec_t ring_spec(const config_t *config, const tbus_port_t *por
     return spec;
 }
 
+static bool takes(const tbus_port_t *port, const char *topic)
+{
+    return port->role != TBUS_PORT_PUBLISH && (!port->topic || strcmp(port->topic, topic) == 0);
+}
+
 static int reserve_places(pipeline_t *p, int index, const char *topic, tbus_error_t *err)
 {
     static const enum tbus_sub_role roles[] = {[TBUS_PORT_SUBSCRIBE] = TBUS_SUBSCRIBER,
@@ -79,7 +84,7 @@ static int reserve_places(pipeline_t *p, int index, const char *topic, tbus_erro
         const config_instance_t *instance = p->stages[i].instance;
         for (uint32_t k = 0; k < instance->kind->ports_count; k++) {
             const tbus_port_t *port = &instance->kind->ports[k];
-            if (port->role == TBUS_PORT_PUBLISH || (port->topic && strcmp(port->topic, topic) != 0))
+            if (!takes(port, topic))
                 continue;
             int place =
                 tbus_ring_reserve(&p->bus.rings[index], instance->name, roles[port->role], err);
@@ -88,6 +93,29 @@ static int reserve_places(pipeline_t *p, int index, const char *topic, tbus_erro
         }
     }
     return 0;
+}
+
+/* Does one of the stages read it? Those that serve observe what their values name. */
+static bool has_reader(const pipeline_t *p, const char *topic)
+{
+    for (uint32_t i = 0; i < p->stages_count; i++) {
+        const tbus_kind_t *kind = p->stages[i].instance->kind;
+        if (kind->traits & (TBUS_KIND_SERVES | TBUS_KIND_RECORDS))
+            return true;
+        for (uint32_t k = 0; k < kind->ports_count; k++)
+            if (takes(&kind->ports[k], topic))
+                return true;
+    }
+    return false;
+}
+
+/* Until the supervisor hands it out (handout.h): may its messages be left out? Not in a run that is
+ * held for those who come when its source has ended, nor where somebody has rights: what a
+ * subscriber from outside gets is not to depend on who came before it. */
+static bool is_unread(const pipeline_t *p, const tbus_port_t *port)
+{
+    return port->omits_unread && !p->config->bus.hold &&
+           !config_topic_rights(p->config, port->topic) && !has_reader(p, port->topic);
 }
 
 /* Its index. */
@@ -105,6 +133,12 @@ static enum tbus_pages pages_of(const pipeline_t *p, const tbus_port_t *port)
     return port->seldom ? TBUS_PAGES_SMALL : (enum tbus_pages)p->config->bus.pages;
 }
 
+static void describe_topic(tbus_topic_t *topic, const tbus_port_t *port, bool unread)
+{
+    topic->type_version = port->type_version;
+    tbus_store_relaxed_u32(&topic->unread, unread); /* hint: before the fork */
+}
+
 static int add_topics(pipeline_t *p, tbus_error_t *err)
 {
     const tbus_port_t *port;
@@ -115,7 +149,7 @@ static int add_topics(pipeline_t *p, tbus_error_t *err)
         int index = add_topic(p, &spec, port->type, pages_of(p, port),
                               config_topic_rights(p->config, port->topic), err);
         if (index >= 0)
-            p->bus.directory->topics[index].type_version = port->type_version;
+            describe_topic(&p->bus.directory->topics[index], port, is_unread(p, port));
         int code = index < 0 ? index : reserve_places(p, index, port->topic, err);
         if (code < 0)
             return code;

@@ -4,7 +4,7 @@
  *
  *    topic      ring            from               read by
  *    md         broadcast       feed               strategy, risk, executor, recorder
- *    bbo        broadcast       strategy           recorder
+ *    bbo        broadcast       strategy           recorder; left out while nobody can read it
  *    orders     mpmc            strategy           risk (consumer), recorder
  *    judged     spsc            risk               executor, recorder
  *    approved   broadcast       risk               recorder

@@ -14,7 +14,8 @@
  *                lines[] requests received faults: of MoldUDP64, tools/run/lines_shown.h
  *                while it runs, else null: progress (0 to 1, of the input or of --for), left_s, and
  *                in a gap of a paced feed next_in_s and next_at, when the next message is due
- *    topics      NAME.{type,kind,slots,published,tombs,in_doubt,redelivered}
+ *    topics      NAME.{type,kind,slots,unread,published,tombs,in_doubt,redelivered}; unread: nobody
+ *                could read it so far, and its messages are left out
  *                NAME.subscribers[].{name,role,consumed,lag,lost,tombs}
  *    orders      sent cancels_sent accepted rejected partial filled cancelled cancels_rejected
  *                broken (executions taken back)
@@ -57,9 +58,9 @@
  *    symbols_left_out  how many are missing there: the bus has no room for more such counters
  *    strategies  NAME.{orders,positions,pnl_e4,symbols} of each, as above
  *    digests     TOPIC: 16 hex digits for all that was on it so far, in the order of the stream and
- *                without the host's times (bus/msg/digest.h), of orders, approved, reports and bbo;
- *                orders: those of all strategies, each in its own order, joined in the order of
- *                their numbers. Equal digests: equal decisions
+ *                without the host's times (bus/msg/digest.h), of orders, approved, reports and bbo
+ *                (with those that were left out); orders: those of all strategies, each in its own
+ *                order, joined in the order of their numbers. Equal digests: equal decisions
  *    venue       clock ("market" or "host": then results depend on the host, and a note says so)
  *                latency.{entry,cancel,response} (as configured) seed
  *    latency_ns  NAME.{p50,p99,p99_9,max,count}, of all strategies together, from the time at which

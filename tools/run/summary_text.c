@@ -362,13 +362,14 @@ static void print_digests(FILE *out, const json_t *summary)
 }
 
 /* How far each subscriber is: nothing to say when it has all. */
-static void print_subscribers(FILE *out, const json_t *list)
+static void print_subscribers(FILE *out, const json_t *topic)
 {
     size_t i;
     json_t *subscriber;
+    const json_t *list = json_object_get(topic, "subscribers");
     flow_t flow = flow_begin(out, TOPICS_WIDTH);
     if (json_array_size(list) == 0)
-        fputc('-', out);
+        fputs(json_is_true(json_object_get(topic, "unread")) ? "nobody: left out" : "-", out);
     json_array_foreach(list, i, subscriber)
     {
         char number[NUMBER_MAX], item[NUMBER_MAX + 64];
@@ -392,7 +393,7 @@ static void print_topics(FILE *out, const json_t *summary)
         fprintf(out, "  %-10s %12s  %-12s %-10s ", name,
                 grouped(integer(topic, "published"), number), text_of(topic, "kind"),
                 text_of(json_object_get(summary, "pages"), name));
-        print_subscribers(out, json_object_get(topic, "subscribers"));
+        print_subscribers(out, topic);
         fputc('\n', out);
     }
 }

@@ -154,7 +154,11 @@ typedef struct tbus_topic {
     tbus_atomic_u32_t publisher;
     /*  76 grows with each that takes the right: tells a new publisher from the last */
     tbus_atomic_u32_t arrivals;
-    uint8_t pad1[48];
+    /* written by: whoever made the bus, before anybody publishes (1); whoever hands the topic out
+     * to another process, when it first does (0). Never 1 again */
+    /*  80 1: nobody can read the topic so far, and its messages may be left out */
+    tbus_atomic_u32_t unread;
+    uint8_t pad1[44];
 } tbus_topic_t;
 
 TBUS_STATIC_ASSERT(sizeof(tbus_topic_t) == 128);
@@ -167,7 +171,8 @@ TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, rights) == 64);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, type_version) == 68);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, publisher) == 72);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, arrivals) == 76);
-TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, pad1) == 80);
+TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, unread) == 80);
+TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, pad1) == 84);
 
 /* Written by: its owner; name and unit by whoever adds it, once. bus/run/entry.h has the states of
  * `word`. */

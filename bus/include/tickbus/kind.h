@@ -43,6 +43,9 @@ typedef struct tbus_port {
     enum tbus_port_role role;
     bool driving;    /* the input of which a poll takes `budget` messages; one of a kind at most */
     bool first_only; /* publishing: only the first instance of the kind does */
+    /* publishing: the stage leaves its messages out while nobody can read them (`unread` of
+     * tbus_topic_t) */
+    bool omits_unread;
     /* Publishing: what the topic is, should this be the first port that publishes on it. */
     const char *type; /* message type: "tick"; NULL: another kind's port says what the topic is */
     uint32_t type_version; /* of its layout, from 1: the journal keeps it beside the name */

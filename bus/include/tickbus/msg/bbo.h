@@ -3,8 +3,9 @@
  * `bbo`.
  *
  * Written by the strategy stage, once for every tick after which the best level of the tick's own
- * symbol differs from the last one published for it on the day. A side that is empty is all zeros.
- * When a day begins all books are empty (tickbus/market/market.h), and no bbo says so.
+ * symbol differs from what it was after the last such tick of the day, but for those ticks at which
+ * nobody can read the topic (`unread` of tbus_topic_t). A side that is empty is all zeros. When a
+ * day begins all books are empty (tickbus/market/market.h), and no bbo says so.
  */
 #ifndef TICKBUS_MSG_BBO_H
 #define TICKBUS_MSG_BBO_H
