@@ -13,11 +13,11 @@
 
 static const uint32_t host[] = {2, 3, 5, 7, 8, 9, 10, 11};
 
-static const layout_stage_t usual[] = {{"feed", TBUS_KIND_SOURCE},
-                                       {"strategy", TBUS_KIND_DECIDES},
-                                       {"risk", TBUS_KIND_DECIDES},
-                                       {"executor", TBUS_KIND_DECIDES},
-                                       {"recorder", TBUS_KIND_RECORDS}};
+static const layout_stage_t usual[] = {{"feed", TBUS_KIND_SOURCE, 4},
+                                       {"strategy", TBUS_KIND_DECIDES, 5},
+                                       {"risk", TBUS_KIND_DECIDES, 2},
+                                       {"executor", TBUS_KIND_DECIDES, 2},
+                                       {"recorder", TBUS_KIND_RECORDS, 2}};
 #define RECORDED     5u /* of those: with the recorder */
 #define NOT_RECORDED 4u
 
@@ -40,10 +40,10 @@ static layout_t plan(enum layout_mode mode, uint32_t cpus, bool recorder, char o
 static void who_serves_has_a_process_of_its_own_and_spins_only_where_a_cpu_is_left(void **state)
 {
     (void)state;
-    static const layout_stage_t stages[] = {{"feed", TBUS_KIND_SOURCE},
-                                            {"strategy", TBUS_KIND_DECIDES},
-                                            {"gateway", TBUS_KIND_SERVES},
-                                            {"recorder", TBUS_KIND_RECORDS}};
+    static const layout_stage_t stages[] = {{"feed", TBUS_KIND_SOURCE, 1},
+                                            {"strategy", TBUS_KIND_DECIDES, 1},
+                                            {"gateway", TBUS_KIND_SERVES, 1},
+                                            {"recorder", TBUS_KIND_RECORDS, 1}};
     static const struct {
         enum layout_mode mode;
         uint32_t cpus;
@@ -148,10 +148,10 @@ static void every_stage_runs_in_exactly_one_process(void **state)
 static void stages_of_any_kind_find_their_process(void **state)
 {
     (void)state;
-    static const layout_stage_t stages[] = {{"feed", TBUS_KIND_SOURCE},
-                                            {"strategy", TBUS_KIND_DECIDES},
-                                            {"strategy2", TBUS_KIND_DECIDES},
-                                            {"counter", 0}};
+    static const layout_stage_t stages[] = {{"feed", TBUS_KIND_SOURCE, 1},
+                                            {"strategy", TBUS_KIND_DECIDES, 1},
+                                            {"strategy2", TBUS_KIND_DECIDES, 1},
+                                            {"counter", 0, 1}};
     layout_request_t request = {.mode = LAYOUT_FUSED,
                                 .stages_count = 4,
                                 .stages = stages,
@@ -240,7 +240,8 @@ static void nobody_is_pinned_when_told_not_to_or_when_it_is_crowded(void **state
 }
 
 /* Yielding to one another, all of them look busy: who shares a CPU with whom is said beforehand. */
-static void at_full_pace_those_that_outnumber_the_cpus_are_dealt_out_to_them_in_turn(void **state)
+static void
+at_full_pace_those_that_outnumber_the_cpus_are_dealt_out_by_what_they_have_to_do(void **state)
 {
     (void)state;
     layout_request_t request = {.mode = LAYOUT_SPLIT,
@@ -256,6 +257,16 @@ static void at_full_pace_those_that_outnumber_the_cpus_are_dealt_out_to_them_in_
     layout_text(&layout, text, sizeof text);
     assert_string_equal(text, "split on 2 CPUs: [feed] cpu 2, [strategy] cpu 3, [risk] cpu 2, "
                               "[executor] cpu 3, [recorder] cpu 2; waiting: park");
+
+    layout_stage_t light[NOT_RECORDED];
+    memcpy(light, usual, sizeof light);
+    light[2].weight = light[3].weight = 1;
+    request.stages = light;
+    request.stages_count = NOT_RECORDED;
+    layout_plan(&request, &layout);
+    layout_text(&layout, text, sizeof text);
+    assert_string_equal(text, "split on 2 CPUs: [feed] cpu 2, [strategy] cpu 3, [risk] cpu 2, "
+                              "[executor] cpu 2; waiting: park");
 
     request.allowed_count = 1; /* where there is one, nothing is gained by saying so */
     layout_plan(&request, &layout);
@@ -361,7 +372,8 @@ int main(void)
         cmocka_unit_test(wanted_cpus_are_taken_in_the_order_given),
         cmocka_unit_test(cpus_that_may_not_be_used_are_left_out_with_a_warning),
         cmocka_unit_test(nobody_is_pinned_when_told_not_to_or_when_it_is_crowded),
-        cmocka_unit_test(at_full_pace_those_that_outnumber_the_cpus_are_dealt_out_to_them_in_turn),
+        cmocka_unit_test(
+            at_full_pace_those_that_outnumber_the_cpus_are_dealt_out_by_what_they_have_to_do),
         cmocka_unit_test(a_quota_of_cpu_time_counts_as_fewer_cpus_and_is_told),
         cmocka_unit_test(who_spins_under_a_quota_is_warned),
         cmocka_unit_test(the_cpus_of_this_process_are_those_of_its_affinity_mask),

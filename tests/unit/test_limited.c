@@ -143,10 +143,10 @@ static void must_say(const tbus_error_t *err, const char *part)
 /* Six MiB are left: of so many orders the books of one process fit, and those of three do not. */
 static int start_books_in_a_small_group(void)
 {
-    static const layout_stage_t stages[] = {{"feed", TBUS_KIND_SOURCE},
-                                            {"strategy", TBUS_KIND_DECIDES},
-                                            {"risk", TBUS_KIND_DECIDES},
-                                            {"executor", TBUS_KIND_DECIDES}};
+    static const layout_stage_t stages[] = {{"feed", TBUS_KIND_SOURCE, 1},
+                                            {"strategy", TBUS_KIND_DECIDES, 1},
+                                            {"risk", TBUS_KIND_DECIDES, 1},
+                                            {"executor", TBUS_KIND_DECIDES, 1}};
     static config_t config;
     static layout_t layout;
     static pipeline_t pipeline;

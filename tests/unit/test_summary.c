@@ -31,10 +31,10 @@ typedef struct fixture {
 static int set_up(void **state)
 {
     static const uint32_t cpus[] = {4, 6};
-    static const layout_stage_t stages[] = {{"feed", TBUS_KIND_SOURCE},
-                                            {"strategy", TBUS_KIND_DECIDES | TBUS_KIND_TRADES},
-                                            {"risk", TBUS_KIND_DECIDES},
-                                            {"executor", TBUS_KIND_DECIDES}};
+    static const layout_stage_t stages[] = {{"feed", TBUS_KIND_SOURCE, 1},
+                                            {"strategy", TBUS_KIND_DECIDES | TBUS_KIND_TRADES, 1},
+                                            {"risk", TBUS_KIND_DECIDES, 1},
+                                            {"executor", TBUS_KIND_DECIDES, 1}};
     fixture_t *f = calloc(1, sizeof *f);
     layout_plan(&(layout_request_t){.mode = LAYOUT_FUSED,
                                     .stages_count = 4,
@@ -207,7 +207,7 @@ static void latencies_are_those_of_the_histograms(void **state)
 /* Make a second strategy of the stage `risk`, and participants of both. */
 static void trade_with_two(fixture_t *f, uint32_t *out_first, uint32_t *out_second)
 {
-    f->layout.stages[2] = (layout_stage_t){"strategy2", TBUS_KIND_TRADES};
+    f->layout.stages[2] = (layout_stage_t){"strategy2", TBUS_KIND_TRADES, 1};
     /* the numbers of participants need not be in the order of the strategies */
     *out_second = (uint32_t)tbus_participant_add(&f->bus, "strategy2", NULL);
     *out_first = (uint32_t)tbus_participant_add(&f->bus, "strategy", NULL);

@@ -197,6 +197,24 @@ uint32_t config_topic_rights(const config_t *config, const char *topic)
     return rights;
 }
 
+#define ORDERS "orders" /* the topic on which whatever trades publishes */
+
+bool config_has_no_orders(const config_t *config)
+{
+    config_stage_t stages[TBUS_INSTANCES_MAX];
+    uint32_t count = config_stages(config, stages);
+    if (config_topic_rights(config, ORDERS) & TBUS_MAY_PUBLISH)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const tbus_kind_t *kind = stages[i].instance->kind;
+        if (kinds_publish(kind, ORDERS) &&
+            !(kind->messages_max &&
+              kind->messages_max(config_instance_values(stages[i].instance)) == 0))
+            return false;
+    }
+    return true;
+}
+
 /* --- what of the usual stages is asked for by name */
 
 static const void *values_of(const config_t *config, const tbus_kind_t *kind)

@@ -169,6 +169,10 @@ const void *config_resource_values(const config_t *config, const tbus_resource_t
 uint32_t config_topic_slots(const config_t *config, const char *topic);
 /* What participants from outside may do on it: enum tbus_rights. */
 uint32_t config_topic_rights(const config_t *config, const char *topic);
+/* Will nobody ever send an order? A stage that publishes where orders go may, unless its kind says
+ * that with its values it has none under way; and so may whoever comes from outside, where he is
+ * let in. */
+bool config_has_no_orders(const config_t *config);
 
 /* Of the feed: its values; its source; its pace, `auto` resolved. Of the recorder: its directory,
  * "": none. */

@@ -75,6 +75,14 @@ static bool names_topic(const tbus_kind_t *kind, uint32_t kinds_before, uint32_t
     return true;
 }
 
+bool kinds_publish(const tbus_kind_t *kind, const char *topic)
+{
+    for (uint32_t k = 0; k < kind->ports_count; k++)
+        if (kind->ports[k].role == TBUS_PORT_PUBLISH && strcmp(kind->ports[k].topic, topic) == 0)
+            return true;
+    return false;
+}
+
 const tbus_port_t *kinds_topic_at(uint32_t index)
 {
     const tbus_kind_t *kind;

@@ -21,6 +21,8 @@ void kinds_names(char *out_text, size_t bytes);
  * kind of their own, and for tests, which are the only ones in this tree. */
 int kinds_add(const tbus_kind_t *kind, tbus_error_t *err);
 
+/* Do stages of this kind publish on the topic? */
+bool kinds_publish(const tbus_kind_t *kind, const char *topic);
 /* The topics that kinds can publish on, each once, by index from 0; NULL: past the last. The port
  * that is given says what the topic is. */
 const tbus_port_t *kinds_topic_at(uint32_t index);

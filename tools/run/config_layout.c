@@ -3,6 +3,17 @@
 
 #define ALLOWED_MAX 1024u
 
+/* bench/README.md, "The whole pipeline": of 10 ns a message each, in split layout. Whoever keeps no
+ * books hardly looks at a message. */
+static uint32_t weight_of(const config_t *config, uint32_t traits)
+{
+    if (traits & TBUS_KIND_TRADES)
+        return 5;
+    if (traits & TBUS_KIND_SOURCE)
+        return 4;
+    return (traits & TBUS_KIND_DECIDES) && config_has_no_orders(config) ? 1 : 2;
+}
+
 void config_layout(const config_t *config, tbus_cgroup_cpu_t *out_quota, layout_t *out_layout)
 {
     uint32_t allowed[ALLOWED_MAX];
@@ -10,9 +21,11 @@ void config_layout(const config_t *config, tbus_cgroup_cpu_t *out_quota, layout_
     layout_stage_t stages[TBUS_INSTANCES_MAX];
     uint32_t count = config_stages(config, instances);
     *out_quota = tbus_cgroup_cpu("/proc/self");
-    for (uint32_t i = 0; i < count; i++)
-        stages[i] =
-            (layout_stage_t){instances[i].instance->name, instances[i].instance->kind->traits};
+    for (uint32_t i = 0; i < count; i++) {
+        const config_instance_t *instance = instances[i].instance;
+        uint32_t traits = instance->kind->traits;
+        stages[i] = (layout_stage_t){instance->name, traits, weight_of(config, traits)};
+    }
     layout_request_t request = {
         .mode = (enum layout_mode)config->layout.mode,
         .wait = (enum tbus_wait_mode)config->layout.wait,

@@ -119,6 +119,29 @@ static void plan_fused(layout_t *layout, uint32_t stages)
     add_process(layout, deciding);
 }
 
+static uint32_t weight_of(const layout_t *layout, const layout_process_t *process)
+{
+    uint32_t weight = 0;
+    for (uint32_t i = 0; i < process->stages_count; i++) {
+        uint32_t one = layout->stages[process->stages[i]].weight;
+        weight += one ? one : 1;
+    }
+    return weight;
+}
+
+/* In the order of the data path, each to the CPU that has the least to do so far. */
+static void deal_out(layout_t *layout, const uint32_t *cpus)
+{
+    uint32_t loads[CPUS_MAX] = {0};
+    for (uint32_t i = 0; i < layout->processes_count; i++) {
+        uint32_t least = 0;
+        for (uint32_t k = 1; k < layout->cpus_count; k++)
+            least = loads[k] < loads[least] ? k : least;
+        layout->processes[i].cpu = (int32_t)cpus[least];
+        loads[least] += weight_of(layout, &layout->processes[i]);
+    }
+}
+
 /* Behind the others, of which there are `before`: a CPU each as far as there are any. */
 static void plan_serving(layout_t *layout, uint32_t serving, bool pin, const uint32_t *cpus)
 {
@@ -182,8 +205,10 @@ void layout_plan(const layout_request_t *request, layout_t *out_layout)
     bool share = request->pin && crowded && request->unpaced && layout.cpus_count > 1;
     for (uint32_t i = 0; i < layout.processes_count; i++) {
         layout.processes[i].wait = layout.wait;
-        layout.processes[i].cpu = pin || share ? (int32_t)cpus[i % layout.cpus_count] : -1;
+        layout.processes[i].cpu = pin ? (int32_t)cpus[i] : -1;
     }
+    if (share)
+        deal_out(&layout, cpus);
     plan_serving(&layout, serving, pin, cpus);
     *out_layout = layout;
 }

@@ -33,6 +33,7 @@ enum layout_mode { LAYOUT_AUTO, LAYOUT_SPLIT, LAYOUT_FUSED };
 typedef struct layout_stage {
     const char *name; /* not owned */
     uint32_t traits;  /* of its kind: enum tbus_kind_traits */
+    uint32_t weight;  /* what a message costs it beside what it costs the others; 0: as one */
 } layout_stage_t;
 
 typedef struct layout_process {

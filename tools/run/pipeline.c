@@ -16,26 +16,17 @@
 #include "tools/run/allocation.h"
 #include "tools/run/orphan.h"
 
-#define ORDERS          "orders" /* the topic on which whatever trades publishes */
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
 /* Some turns of those who share the CPU (bench/README.md, "The whole pipeline"). */
 #define YIELD_NS UINT64_C(100000)
 
 /* --- the bus */
 
-static bool publishes(const tbus_kind_t *kind, const char *topic)
-{
-    for (uint32_t k = 0; k < kind->ports_count; k++)
-        if (kind->ports[k].role == TBUS_PORT_PUBLISH && strcmp(kind->ports[k].topic, topic) == 0)
-            return true;
-    return false;
-}
-
 /* Does one of the stages publish on it? */
 static bool has_publisher(const pipeline_t *p, const char *topic)
 {
     for (uint32_t i = 0; i < p->stages_count; i++)
-        if (publishes(p->stages[i].instance->kind, topic))
+        if (kinds_publish(p->stages[i].instance->kind, topic))
             return true;
     return false;
 }
@@ -409,20 +400,6 @@ static uint32_t messages_max(const pipeline_t *p)
     return sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
 }
 
-bool pipeline_has_no_orders(const pipeline_t *p)
-{
-    if (config_topic_rights(p->config, ORDERS) & TBUS_MAY_PUBLISH)
-        return false;
-    for (uint32_t i = 0; i < p->stages_count; i++) {
-        const config_instance_t *instance = p->stages[i].instance;
-        const tbus_kind_t *kind = instance->kind;
-        if (publishes(kind, ORDERS) &&
-            !(kind->messages_max && kind->messages_max(config_instance_values(instance)) == 0))
-            return false;
-    }
-    return true;
-}
-
 /* Those whose orders risk judges. `sections`: room for where each is configured. */
 static uint32_t find_traders(const pipeline_t *p, tbus_trader_t out_traders[TBUS_INSTANCES_MAX],
                              char sections[TBUS_INSTANCES_MAX][CONFIG_PATH_MAX])
@@ -462,7 +439,7 @@ static int make_stage(running_t *r, const pipeline_stage_t *stage)
                                     .provenance = r->pipeline->provenance,
                                     .configuration = r->pipeline->configuration,
                                     .messages_max = messages_max(r->pipeline),
-                                    .no_orders = pipeline_has_no_orders(r->pipeline),
+                                    .no_orders = config_has_no_orders(r->pipeline->config),
                                     .for_ns = r->pipeline->for_ns,
                                     .journal = config_journal(r->pipeline->config),
                                     .crew = &r->crew,

@@ -56,11 +56,6 @@ typedef struct pipeline {
 #define PIPELINE_SUPERVISOR "supervisor"
 #define PIPELINE_NO_PROCESS UINT32_MAX /* of its participant: it is in none of the layout */
 
-/* Will nobody ever send an order? A stage that publishes where orders go may, unless its kind says
- * that with its values it has none under way; and so may whoever comes from outside, where the
- * configuration lets him. */
-bool pipeline_has_no_orders(const pipeline_t *pipeline);
-
 /* A topic that no stage asks for: of a bus that is kept for participants from outside. */
 typedef struct pipeline_topic {
     tbus_ring_spec_t spec;
