@@ -83,6 +83,7 @@ static int book_execution(strat_context_t *ctx, const report_t *report)
     const own_order_t *own = own_orders_find(&ctx->own, report->order_id);
     uint16_t locate = own ? own->locate : report_locate(report);
     tbus_error_t why = {0};
+    ctx->executed = true;
     int code = ledger_execute(&ctx->ledger, ctx->base.market, locate, report, &why);
     context_watch(ctx, locate);
     return code < 0 ? tbus_fail(&ctx->base.stage.error, code, "execution %llu: %s",
@@ -357,12 +358,12 @@ static bool trade_reaches(const open_at_t *at, const tick_t *tick)
 /* May the venue report something to us because of this tick? A resting order fills when an order of
  * its own side is executed at its price or a worse one, when an order of the other side comes that
  * reaches it, by prints and by crosses (risk/venue/venue.h); what is not about a displayed order
- * may concern all. A broken trade takes executions back, whatever is open. */
+ * may concern all. A broken trade takes executions back, if there were any, whatever is open. */
 static inline bool exposes(const strat_context_t *ctx, const tick_t *tick,
                            const market_event_t *event)
 {
     if (ctx->own.open == 0)
-        return tick->type == ITCH_BROKEN_TRADE;
+        return tick->type == ITCH_BROKEN_TRADE && ctx->executed;
     const open_at_t *at = &ctx->open_at[event->locate];
     if (tick->type == ITCH_TRADE || tick->type == ITCH_CROSS_TRADE)
         return trade_reaches(at, tick);

@@ -1179,6 +1179,23 @@ a_strategy_waits_for_reports_after_what_may_execute_its_orders_and_nothing_else(
                      rows[i].waits ? "it does not wait" : "it waits");
 }
 
+/* Nothing of it can be taken back. What of executions there were is in the worlds with days. */
+static void a_strategy_without_executions_waits_for_nobody_when_a_trade_is_broken(void **state)
+{
+    (void)state;
+    run_t *r = calloc(1, sizeof *r);
+    world_t world = plain_world();
+    world.strategy = &strategy_null;
+    world.ticks = 2;
+    open_run(r, &world, EACH_ALONE);
+    give(r, &world, tick_add(1, 101, 'B', 1, BUY_PX));
+    pass_all(r);
+    give(r, &world, tick_of(ITCH_BROKEN_TRADE, 1));
+    assert_int_equal(bound_of(r), MARKET_NEVER);
+    close_run(r);
+    free(r);
+}
+
 /* ---- ticks that come between two looks */
 
 enum { PAGE = 4096 };
@@ -1258,6 +1275,7 @@ int main(void)
         cmocka_unit_test(each_tick_that_waits_for_another_process_is_counted_and_its_wait_measured),
         cmocka_unit_test(
             a_strategy_waits_for_reports_after_what_may_execute_its_orders_and_nothing_else),
+        cmocka_unit_test(a_strategy_without_executions_waits_for_nobody_when_a_trade_is_broken),
         cmocka_unit_test(a_tick_that_comes_while_the_feed_is_asked_breaks_no_promise),
         cmocka_unit_test(what_a_timer_causes_answers_no_tick_whatever_shows_that_its_time_has_come),
     };
