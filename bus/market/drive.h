@@ -137,7 +137,7 @@ struct market_stage {
     /* Set by the stage: in its on_tick it may have come to want more than before. (Who is given a
      * tick too many finds that out.) */
     bool chose;
-    uint8_t books; /* enum market_stage_books, said before it joins */
+    uint8_t books;           /* enum market_stage_books, said before it joins */
     tbus_horizon_t *horizon; /* its own; NULL: it has none */
     uint64_t now_ns;         /* market time of what it takes, or has taken */
     uint64_t next_ns;        /* of the first thing in hand; MARKET_NEVER: none */

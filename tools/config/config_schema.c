@@ -108,7 +108,8 @@ static const struct own_key {
               "process has a CPU, else parks"}},
     {"layout",
      {"pin", TBUS_PARAM_BOOL, FIELD(layout.pin), .fallback = "true",
-      .help = "bind each process to a CPU of its own"}},
+      .help = "bind each process to a CPU of its own; where there are fewer CPUs, only at pace "
+              "max, to share them by what each has to do"}},
     {"layout",
      {"cpus", TBUS_PARAM_NUMBERS, TBUS_PARAM_LIST(config_t, layout.cpus, layout.cpus_count),
       .min = 0, .max = 65535, .fallback = "",
