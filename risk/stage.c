@@ -335,7 +335,8 @@ static void note_passed(const tbus_stamps_t *stamps, const order_t *order)
 static int judge(risk_stage_t *r, const order_t *order, bool whole)
 {
     order_t judged = *order;
-    int code = market_stage_need_book(&r->base, order_locate(order));
+    bool has_books = !market_builds_none(r->base.market); /* else nobody should send an order */
+    int code = has_books ? market_stage_need_book(&r->base, order_locate(order)) : 0;
     if (TBUS_UNLIKELY(code < 0))
         return code;
     if (r->limits_box && !r->acts.recorded)
@@ -346,7 +347,7 @@ static int judge(risk_stage_t *r, const order_t *order, bool whole)
         r->restarts = r->base.leader->clock.restarts;
         gate_restart_rate(r->gate);
     }
-    bool valid = whole && order->md_seq <= market_seq(r->base.market);
+    bool valid = whole && has_books && order->md_seq <= market_seq(r->base.market);
     if (TBUS_UNLIKELY(order->flags & ORDER_MARKET) && valid)
         judged.px_e4 = gate_market_px(r->gate, order);
     uint8_t reason = valid ? gate_judge(r->gate, &judged, r->base.now_ns) : REASON_MALFORMED;

@@ -73,7 +73,7 @@ struct strat_context {
     bool gathers;          /* a callback is at work; else all goes out at once */
     tbus_outlet_t bbo_out; /* number 1 only */
     /* likewise: of the topic of bbo_out, in the directory */
-    const tbus_atomic_u32_t *bbo_unread;
+    const tbus_atomic_u32_t *bbo_left_out;
     tbus_outlet_t events; /* without a publisher where the bus has no such topic */
     event_t late;         /* EVENT_LATE that is not told yet; its number 0: none */
 

@@ -103,8 +103,8 @@ static int join_bbo(strat_context_t *ctx, tbus_error_t *err)
     tbus_stage_t *stage = &ctx->base.stage;
     int rc = tbus_stage_join_publisher(stage, "bbo", &ctx->bbo_out.publisher, err);
     if (rc == 0)
-        ctx->bbo_unread =
-            &stage->bus->directory->topics[tbus_bus_topic_index(stage->bus, "bbo")].unread;
+        ctx->bbo_left_out =
+            &stage->bus->directory->topics[tbus_bus_topic_index(stage->bus, "bbo")].left_out;
     return rc;
 }
 

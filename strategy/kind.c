@@ -48,7 +48,7 @@ static const tbus_port_t ports[] = {
     {.topic = "bbo",
      .role = TBUS_PORT_PUBLISH,
      .first_only = true,
-     .omits_unread = true,
+     .may_be_left_out = true,
      .type = "bbo",
      .type_version = BBO_VERSION,
      .ring = TBUS_BROADCAST,
@@ -122,11 +122,11 @@ static void change(void *control, const void *now)
     strategy_limits_put(control, &((const strategy_values_t *)now)->limits);
 }
 
-/* One that is called for nothing cannot. */
+/* One that is never called cannot. */
 static bool may_send(const strategy_t *strategy)
 {
-    return strategy->on_tick || strategy->on_bbo || strategy->on_report || strategy->on_timer ||
-           strategy->on_wind_down;
+    return strategy->create || strategy->on_tick || strategy->on_bbo || strategy->on_report ||
+           strategy->on_timer || strategy->on_wind_down;
 }
 
 static uint32_t messages_max(const void *params)

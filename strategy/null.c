@@ -6,5 +6,6 @@ const strategy_t strategy_null = {
     .api = STRATEGY_API,
     .struct_bytes = sizeof(strategy_t),
     .name = "null",
-    .summary = "sends nothing; books and bbo are kept all the same (for measuring)",
+    .summary =
+        "sends nothing, for measuring; its books and the digest of bbo are kept all the same",
 };

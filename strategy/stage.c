@@ -311,7 +311,7 @@ static void publish_bbo(strat_context_t *ctx, const tick_t *tick, const market_e
     memcpy(bbo.symbol, market_symbol(ctx->base.market, event->locate)->name, sizeof bbo.symbol);
     digest_bbo(&ctx->bbo_digest, &bbo);
     /* hint: whoever comes is not promised which message is the first that is published. */
-    if (tbus_load_relaxed_u32(ctx->bbo_unread))
+    if (tbus_load_relaxed_u32(ctx->bbo_left_out))
         return;
     if (tbus_outlet_send(&ctx->bbo_out, &bbo, sizeof bbo) != TBUS_OUTLET_SENT)
         ctx->base.blocked = true;

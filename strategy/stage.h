@@ -8,7 +8,7 @@
  *
  * Ticks, reports and timers are taken in the order of market time (bus/market/drive.h). A tick is
  * applied to the books; then come on_tick and on_bbo; bbo is published when the touch of the tick's
- * own stock locate changed, unless nobody can read the topic (`unread` of tbus_topic_t). A report
+ * own stock locate changed, unless nobody can read the topic (`left_out` of tbus_topic_t). A report
  * is taken when it is seen, on_timer called when it is due, both between two ticks. Orders go out
  * when the callback that sends them returns, together, dated with the time of that callback.
  *

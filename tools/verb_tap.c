@@ -37,8 +37,8 @@ static const char help[] =
     "stderr how many messages (and with --json as a line {\"lost\":N} where they are\n"
     "missing).\n"
     "\n"
-    "Of a run that is not recorded and has no other reader, bbo begins with the first\n"
-    "tap: until then it is left out (not so with --hold).\n"
+    "Of a run that is not recorded and has no other reader, bbo begins when somebody\n"
+    "first opens the bus: until then it is left out (not so with --hold).\n"
     "\n"
     "  --name NAME      of the bus; may be left out when only one is running\n"
     "  --json           a JSON object a line\n"
@@ -110,9 +110,8 @@ static void tell_lost(const tapping_t *t, uint64_t lost)
             t->next_seq + lost);
 }
 
-/* What came on the other topics since the last look. A symbol's bbo is published before the order
- * that it leads to, so it is there. Where bbo was left out until we came, the last orders that were
- * added to the symbol's book tell it, as far as md still has them. */
+/* What came on the other topics since the last look: the adds on md that are still there, and each
+ * bbo since the first reader came. A symbol of which there was neither has no name yet. */
 static void learn_symbols(tapping_t *t)
 {
     size_t bytes;

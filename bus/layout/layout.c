@@ -146,7 +146,7 @@ static const tbus_layout_entry_t table[] = {
     FIELD(tbus_topic_t, type_version),
     FIELD(tbus_topic_t, publisher),
     FIELD(tbus_topic_t, arrivals),
-    FIELD(tbus_topic_t, unread),
+    FIELD(tbus_topic_t, left_out),
     FIELD(tbus_topic_t, pad1),
 
     WHOLE(tbus_block_t),

@@ -38,6 +38,14 @@ void demand_end(market_t *m);
 /* The pile of each side becomes a tree. When the table of levels is full the view has failed. */
 void demand_build(market_t *m, uint16_t locate);
 
+/* Of a view that builds no books: the ticks up to this sequence, all of the fixed size and about
+ * displayed orders, are taken. */
+static inline void demand_pass(market_t *m, uint64_t md_seq)
+{
+    m->seq_before = md_seq - 1;
+    m->event = (market_event_t){.md_seq = md_seq};
+}
+
 static inline bool demand_is_piled(const symbol_book_t *book)
 {
     return book_is_piled(&book->sides[BOOK_BID]);

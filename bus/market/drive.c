@@ -7,6 +7,7 @@
 #include <tickbus/glance.h>
 #include <tickbus/msg/itch_types.h>
 
+#include "bus/market/demand.h"
 #include "bus/market/recorded.h"
 #include "bus/run/stamps.h"
 
@@ -359,8 +360,8 @@ int market_stage_need_book(market_stage_t *s, uint16_t wire_locate)
     int code = market_build(s->market, market_number(s->market, wire_locate));
     if (TBUS_UNLIKELY(code == -TBUS_ENOTFOUND))
         return tbus_fail(&s->stage.error, code,
-                         "stage '%s' stopped: an order came to a pipeline of which no stage sends "
-                         "any, and that lets nobody else do so; no books are kept for it",
+                         "stage '%s' stopped: an order came, and no books are kept, since no stage "
+                         "of this pipeline sends orders and nobody from outside may",
                          s->stage.name);
     return TBUS_LIKELY(code == 0) ? 0 : fail_books(s, code);
 }
@@ -591,7 +592,7 @@ static __attribute__((noinline)) uint32_t skim(group_t *g, uint32_t ticks_max)
     if (ticks == 0)
         return 0;
     leader->clock = clock;
-    market_pass(leader->market, leader->md.seq - 1);
+    demand_pass(leader->market, leader->md.seq - 1);
     g->ticked = true;
     g->work += (int)ticks;
     return ticks;
@@ -606,7 +607,7 @@ static __attribute__((noinline)) uint32_t take_run(group_t *g, uint32_t ticks_ma
     market_stage_t *leader = g->leader;
     uint32_t ticks = 0;
     int code = 0;
-    bool skims = market_builds_none(leader->market);
+    bool skims = market_stage_waits(leader) && market_builds_none(leader->market);
     forget_whom(g); /* they may have chosen anew in any call since the last run */
     while (ticks < ticks_max && code == 0 && !g->chose) {
         if (TBUS_UNLIKELY(skims) && (ticks += skim(g, ticks_max - ticks)) == ticks_max)

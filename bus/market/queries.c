@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a market view answers, and which books it builds for that. */
-#include <assert.h>
-
 #include <tickbus/msg/itch_types.h>
 
 #include "bus/market/demand.h"
@@ -17,13 +15,6 @@ void market_build_none(market_t *m)
 bool market_builds_none(const market_t *m)
 {
     return m->builds_none;
-}
-
-void market_pass(market_t *m, uint64_t md_seq)
-{
-    assert(m->builds_none && md_seq >= m->event.md_seq);
-    m->seq_before = md_seq - 1;
-    m->event = (market_event_t){.md_seq = md_seq};
 }
 
 void market_build_on_demand(market_t *m)

@@ -57,7 +57,8 @@ static const char *port_fault(const tbus_port_t *port)
         return port->role == TBUS_PORT_FOLLOW ? NULL : "only a follower may have every topic";
     if (!tbus_name_fits(port->topic) || (port->type && !tbus_name_fits(port->type)))
         return "the name of a topic or of its type is empty or too long";
-    if (port->role != TBUS_PORT_PUBLISH && (port->type || port->first_only || port->omits_unread))
+    if (port->role != TBUS_PORT_PUBLISH &&
+        (port->type || port->first_only || port->may_be_left_out))
         return "only a port that publishes says what a topic is";
     return NULL;
 }

@@ -20,25 +20,25 @@ static uint64_t published(const json_t *summary)
     return number(json_object_get(summary, "topics"), "bbo", "published");
 }
 
-static bool is_unread(const json_t *summary)
+static bool is_left_out(const json_t *summary)
 {
     const json_t *bbo = json_object_get(json_object_get(summary, "topics"), "bbo");
-    const json_t *unread = json_object_get(bbo, "unread");
-    assert_true(json_is_boolean(unread));
-    return json_is_true(unread);
+    const json_t *left_out = json_object_get(bbo, "left_out");
+    assert_true(json_is_boolean(left_out));
+    return json_is_true(left_out);
 }
 
 static void assert_left_out(const json_t *summary)
 {
     assert_complete(summary);
-    assert_true(is_unread(summary));
+    assert_true(is_left_out(summary));
     assert_int_equal(published(summary), 0);
 }
 
 static void assert_all_there(const json_t *summary)
 {
     assert_complete(summary);
-    assert_false(is_unread(summary));
+    assert_false(is_left_out(summary));
     assert_true(published(summary) > 0);
     assert_int_equal(published(summary), number(summary, "books", "bbo_changes"));
 }
@@ -72,9 +72,9 @@ static void a_run_that_nobody_reads_decides_what_a_recorded_one_does(void **stat
                 0);
         summary = final_object(f);
         assert_left_out(summary);
-        json_t *unread = digests(summary);
-        assert_true(json_equal(unread, recorded));
-        json_decref(unread);
+        json_t *left_out = digests(summary);
+        assert_true(json_equal(left_out, recorded));
+        json_decref(left_out);
         json_decref(summary);
         program_clear(&f->start);
     }
@@ -127,12 +127,12 @@ static void a_tap_has_the_changes_from_when_it_came(void **state)
 {
     fixture_t *f = *state;
     json_t *summary = begin(f, 500, SLOW_FEED, "--json", NULL);
-    assert_true(is_unread(summary));
+    assert_true(is_left_out(summary));
     assert_int_equal(published(summary), 0);
     json_decref(summary);
     expect_first_lines(f, 20);
     summary = ask(f, "status", NULL);
-    assert_false(is_unread(summary));
+    assert_false(is_left_out(summary));
     assert_true(published(summary) >= 20);
     json_decref(summary);
     json_decref(ask(f, "stop", NULL));
@@ -189,7 +189,7 @@ static void a_run_that_is_held_keeps_all_for_those_who_come_when_it_has_ended(vo
     fixture_t *f = *state;
     launch(f, SMALL_FEED, "--hold", "--json", NULL);
     json_t *summary = wait_until_held(f);
-    assert_false(is_unread(summary));
+    assert_false(is_left_out(summary));
     unsigned count = (unsigned)published(summary);
     json_decref(summary);
     assert_true(count > 0);

@@ -9,7 +9,6 @@
  * unchecked: market_build_all
  * unchecked: market_build_none
  * unchecked: market_builds_none
- * unchecked: market_pass
  * unchecked: market_build_on_demand
  * unchecked: market_clock_step
  * unchecked: market_end_warm_up

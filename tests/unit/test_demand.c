@@ -271,12 +271,16 @@ static void whoever_needs_a_book_has_it_though_others_need_none(void **state)
         market_event_t event;
         tick_t tick = tick_add(LOCATE, 1, 'B', 100, BID);
         market_t *asked = create(64), *all = create(64);
-        if (first == 0)
-            market_build_none(asked), market_build_none(all);
+        if (first == 0) {
+            market_build_none(asked);
+            market_build_none(all);
+        }
         market_build_on_demand(asked);
         market_build_all(all);
-        if (first == 1)
-            market_build_none(asked), market_build_none(all);
+        if (first == 1) {
+            market_build_none(asked);
+            market_build_none(all);
+        }
         assert_int_equal(apply_to(asked, &tick, &event), 0);
         assert_int_equal(market_build(asked, market_number(asked, LOCATE)), 0);
         assert_int_equal(market_touch(asked, market_number(asked, LOCATE)).bid_qty, 100);

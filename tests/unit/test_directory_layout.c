@@ -93,7 +93,7 @@ static void the_tables_of_the_directory_lie_where_they_always_did(void **state)
         FIELD(tbus_topic_t, rights, 64, 4),
         FIELD(tbus_topic_t, publisher, 72, 4),
         FIELD(tbus_topic_t, arrivals, 76, 4),
-        FIELD(tbus_topic_t, unread, 80, 4),
+        FIELD(tbus_topic_t, left_out, 80, 4),
         FIELD(tbus_block_t, name, 0, 40),
         FIELD(tbus_block_t, offset, 40, 4),
         FIELD(tbus_block_t, bytes, 44, 4),

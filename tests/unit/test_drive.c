@@ -610,6 +610,27 @@ static bool poll_one(run_t *r, uint32_t which, uint32_t budget)
     return moved;
 }
 
+/* What ticks tell beside books is the same in every process, whether it keeps books or not. */
+static void same_market_in_all(const run_t *r, const world_t *world)
+{
+    const process_t *first = NULL;
+    for (uint32_t k = 0; k < r->processes_count; k++) {
+        const process_t *process = &r->processes[k];
+        if (process->count == 0)
+            continue;
+        first = first ? first : process;
+        const market_stage_t *one = (const market_stage_t *)(const void *)first->stages[0];
+        const market_stage_t *other = (const market_stage_t *)(const void *)process->stages[0];
+        assert_int_equal(market_seq(process->market), world->ticks);
+        assert_memory_equal(&other->clock, &one->clock, sizeof one->clock);
+        assert_memory_equal(market_day(process->market), market_day(first->market),
+                            sizeof(market_day_t));
+        for (uint16_t locate = 1; world->days != 0 && locate <= LOCATES; locate++)
+            assert_int_equal(market_symbol(process->market, locate)->trading,
+                             market_symbol(first->market, locate)->trading);
+    }
+}
+
 /* `schedule` 0: all together, else the seed of the order in which they run. */
 static outcome_t play(const world_t *world, uint64_t schedule)
 {
@@ -651,9 +672,7 @@ static outcome_t play(const world_t *world, uint64_t schedule)
                      (unsigned long long)world->seed, (unsigned long long)schedule,
                      idle > 20000 ? "wait" : "creep", r->fed, world->ticks);
     }
-    for (uint32_t k = 0; k < r->processes_count; k++)
-        if (r->processes[k].count != 0)
-            assert_int_equal(market_seq(r->processes[k].market), world->ticks);
+    same_market_in_all(r, world);
     for (uint32_t i = 0; i < r->stages_count; i++)
         if (r->stages[i]->ops->finish)
             assert_int_equal(r->stages[i]->ops->finish(r->stages[i]), 0);
@@ -1179,19 +1198,95 @@ a_strategy_waits_for_reports_after_what_may_execute_its_orders_and_nothing_else(
                      rows[i].waits ? "it does not wait" : "it waits");
 }
 
-/* Nothing of it can be taken back. What of executions there were is in the worlds with days. */
-static void a_strategy_without_executions_waits_for_nobody_when_a_trade_is_broken(void **state)
+static void take_the_offer(void *self, strat_context_t *ctx, const tick_t *tick, uint64_t md_seq)
+{
+    (void)self;
+    (void)tick;
+    if (md_seq == 2)
+        assert_true(strat_send(ctx, 1, 'B', 1, SELL_PX, ORDER_TIF_DAY) != 0);
+}
+
+static const strategy_t taking_strategy = {.api = STRATEGY_API,
+                                           .struct_bytes = sizeof(strategy_t),
+                                           .name = "taking",
+                                           .create = plain_create,
+                                           .on_tick = take_the_offer};
+
+/* With nothing open: does a strategy wait for a report when a trade is broken? */
+static bool waits_when_broken(const strategy_t *strategy, unsigned filled)
+{
+    run_t *r = calloc(1, sizeof *r);
+    world_t world = plain_world();
+    world.strategy = strategy;
+    open_run(r, &world, EACH_ALONE);
+    give(r, &world, tick_add(1, 101, 'B', 1, BUY_PX));
+    give(r, &world, tick_add(1, 102, 'S', 1, SELL_PX));
+    tbus_horizon_raise(r->horizon, r->clock.now_ns + 1000000, true);
+    for (unsigned i = 0; i < 1000 && tbus_counter_value(&r->bus, "orders.filled") < filled; i++)
+        for (uint32_t k = 0; k < r->stages_count; k++)
+            (void)poll_one(r, k, 8);
+    assert_int_equal(tbus_counter_value(&r->bus, "orders.filled"), filled);
+    assert_int_equal(tbus_counter_value(&r->bus, "orders.open"), 0);
+    pass_all(r);
+    give(r, &world, tick_of(ITCH_BROKEN_TRADE, 1));
+    bool waits = bound_of(r) != MARKET_NEVER;
+    if (waits) /* no longer than it has to */
+        assert_int_equal(bound_of(r), r->clock.now_ns + world.session.response.least_ns);
+    close_run(r);
+    free(r);
+    return waits;
+}
+
+static void who_had_executions_waits_when_a_trade_is_broken_and_nobody_else(void **state)
 {
     (void)state;
+    assert_true(waits_when_broken(&taking_strategy, 1));
+    assert_false(waits_when_broken(&strategy_null, 0));
+}
+
+/* ---- stages that keep no books */
+
+static const market_stage_ops_t *executor_ops;
+static unsigned told_of_orders;
+
+static int count_and_pass_on(market_stage_t *s, const tick_t *tick, size_t bytes,
+                             const market_event_t *event)
+{
+    told_of_orders += itch_is_of_an_order(tick->type);
+    assert_int_equal(s->now_ns, s->leader->clock.now_ns);
+    return executor_ops->on_tick(s, tick, bytes, event);
+}
+
+/* The executor of such a pipeline, made to ask for the ticks of one symbol. */
+static void a_stage_without_books_is_told_of_the_ticks_that_it_asks_for(void **state)
+{
+    (void)state;
+    static uint64_t concerns[MARKET_LOCATES / 64];
     run_t *r = calloc(1, sizeof *r);
     world_t world = plain_world();
     world.strategy = &strategy_null;
-    world.ticks = 2;
+    world.no_orders = true;
+    world.ticks = 500;
     open_run(r, &world, EACH_ALONE);
-    give(r, &world, tick_add(1, 101, 'B', 1, BUY_PX));
-    pass_all(r);
-    give(r, &world, tick_of(ITCH_BROKEN_TRADE, 1));
-    assert_int_equal(bound_of(r), MARKET_NEVER);
+    market_stage_t *executor = (market_stage_t *)(void *)r->stages[r->stages_count - 1];
+    market_stage_ops_t ops = *executor->ops;
+    executor_ops = executor->ops;
+    ops.on_tick = count_and_pass_on;
+    executor->ops = &ops;
+    concerns[0] = UINT64_C(1) << 2;
+    executor->concerns = concerns;
+    told_of_orders = 0;
+    for (unsigned turns = 0; !finished(r) && turns < 100000; turns++) {
+        (void)feed(r, &world, false);
+        for (uint32_t k = 0; k < r->stages_count; k++)
+            (void)poll_one(r, k, 8);
+    }
+    assert_true(finished(r));
+    unsigned wanted = 0;
+    for (uint32_t i = 0; i < world.ticks; i++)
+        wanted += itch_is_of_an_order(r->ticks[i].type) && tick_locate(&r->ticks[i]) == 2;
+    assert_true(wanted > 50);
+    assert_int_equal(told_of_orders, wanted);
     close_run(r);
     free(r);
 }
@@ -1275,7 +1370,8 @@ int main(void)
         cmocka_unit_test(each_tick_that_waits_for_another_process_is_counted_and_its_wait_measured),
         cmocka_unit_test(
             a_strategy_waits_for_reports_after_what_may_execute_its_orders_and_nothing_else),
-        cmocka_unit_test(a_strategy_without_executions_waits_for_nobody_when_a_trade_is_broken),
+        cmocka_unit_test(who_had_executions_waits_when_a_trade_is_broken_and_nobody_else),
+        cmocka_unit_test(a_stage_without_books_is_told_of_the_ticks_that_it_asks_for),
         cmocka_unit_test(a_tick_that_comes_while_the_feed_is_asked_breaks_no_promise),
         cmocka_unit_test(what_a_timer_causes_answers_no_tick_whatever_shows_that_its_time_has_come),
     };

@@ -57,7 +57,7 @@ static void a_kind_that_is_not_sound_is_refused(void **state)
     static const tbus_port_t typed[] = {
         {.topic = "md", .role = TBUS_PORT_SUBSCRIBE, .type = "tick"}};
     static const tbus_port_t omitting[] = {
-        {.topic = "md", .role = TBUS_PORT_SUBSCRIBE, .omits_unread = true}};
+        {.topic = "md", .role = TBUS_PORT_SUBSCRIBE, .may_be_left_out = true}};
     static const tbus_port_t nameless[] = {{.topic = "", .role = TBUS_PORT_PUBLISH}};
     tbus_kind_t kind = sound_kind();
     tbus_error_t err;

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "tools/run/config_layout.h"
 #include "tools/run/layout.h"
 
 static const uint32_t host[] = {2, 3, 5, 7, 8, 9, 10, 11};
@@ -272,16 +273,44 @@ at_full_pace_those_that_outnumber_the_cpus_are_dealt_out_by_what_they_have_to_do
     layout_plan(&request, &layout);
     assert_int_equal(layout.processes[0].cpu, -1);
     request.allowed_count = 2;
+    request.wait = TBUS_WAIT_PARK; /* they sleep, and the scheduler sees who does not */
+    layout_plan(&request, &layout);
+    assert_int_equal(layout.processes[0].cpu, -1);
+    request.wait = TBUS_WAIT_AUTO;
     request.pin = false;
     layout_plan(&request, &layout);
     assert_int_equal(layout.processes[0].cpu, -1);
 }
 
-static layout_t plan_with_quota(uint32_t cpus, uint32_t quota_milli, char out_text[400])
+/* Of the stages that a configuration has, in the order of the data path. */
+static void expect_weights(const char *strategy, const uint32_t *weights)
+{
+    static config_t config;
+    static layout_t layout;
+    tbus_cgroup_cpu_t quota;
+    tbus_error_t err = {0};
+    config_defaults(&config);
+    assert_int_equal(config_set(&config, "strategy.name", strategy, &err), 0);
+    config_layout(&config, &quota, &layout);
+    assert_int_equal(layout.stages_count, NOT_RECORDED);
+    for (uint32_t i = 0; i < layout.stages_count; i++)
+        assert_int_equal(layout.stages[i].weight, weights[i]);
+}
+
+static void risk_and_executor_are_light_where_nobody_sends_orders(void **state)
+{
+    (void)state;
+    expect_weights("quote", (const uint32_t[]){4, 5, 2, 2});
+    expect_weights("null", (const uint32_t[]){4, 5, 1, 1});
+}
+
+static layout_t plan_with_quota(uint32_t cpus, uint32_t quota_milli, bool unpaced,
+                                char out_text[400])
 {
     layout_request_t request = {.stages_count = NOT_RECORDED,
                                 .stages = usual,
                                 .pin = true,
+                                .unpaced = unpaced,
                                 .allowed_count = cpus,
                                 .allowed = host,
                                 .quota_milli = quota_milli,
@@ -319,11 +348,13 @@ static void a_quota_of_cpu_time_counts_as_fewer_cpus_and_is_told(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[400];
-        plan_with_quota(cases[i].cpus, cases[i].quota_milli, text);
-        assert_string_equal(text, cases[i].text);
+        for (unsigned unpaced = 0; unpaced < 2; unpaced++) {
+            plan_with_quota(cases[i].cpus, cases[i].quota_milli, unpaced != 0, text);
+            assert_string_equal(text, cases[i].text);
+        }
     }
     char text[400];
-    assert_int_equal(plan_with_quota(8, 5000, text).mode, LAYOUT_SPLIT);
+    assert_int_equal(plan_with_quota(8, 5000, false, text).mode, LAYOUT_SPLIT);
 }
 
 static void who_spins_under_a_quota_is_warned(void **state)
@@ -374,6 +405,7 @@ int main(void)
         cmocka_unit_test(nobody_is_pinned_when_told_not_to_or_when_it_is_crowded),
         cmocka_unit_test(
             at_full_pace_those_that_outnumber_the_cpus_are_dealt_out_by_what_they_have_to_do),
+        cmocka_unit_test(risk_and_executor_are_light_where_nobody_sends_orders),
         cmocka_unit_test(a_quota_of_cpu_time_counts_as_fewer_cpus_and_is_told),
         cmocka_unit_test(who_spins_under_a_quota_is_warned),
         cmocka_unit_test(the_cpus_of_this_process_are_those_of_its_affinity_mask),

@@ -826,8 +826,8 @@ static void risk_stops_when_a_table_of_the_market_is_full(void **state)
     close_risk(&f);
 }
 
-/* Nobody may publish on the ring, so this is a ring that somebody wrote over. */
-static void risk_that_keeps_no_books_stops_at_an_order(void **state)
+/* Nobody may publish on the ring, so this is one that somebody wrote over. */
+static void risk_that_keeps_no_books_refuses_every_order(void **state)
 {
     (void)state;
     risk_params_t params = {.limits = small_limits(), .no_orders = true};
@@ -835,9 +835,10 @@ static void risk_that_keeps_no_books_stops_at_an_order(void **state)
     make_touch(&f);
     assert_int_equal(market_stats(f.path->risk_market)->live_orders, 0);
     path_order(f.path, buy(1, 100));
-    assert_int_equal(path_poll(f.path->risk, 1), -TBUS_ENOTFOUND);
-    assert_non_null(strstr(f.path->risk->error.text, "no books are kept"));
-    expect_none_judged(&f);
+    assert_int_equal(path_poll(f.path->risk, 1), 1);
+    expect_rejected(&f, 1, REASON_MALFORMED);
+    path_tick(f.path, tick_add(LOCATE, 3, 'B', 500, BID));
+    assert_int_equal(path_poll(f.path->risk, 1), 1);
     close_risk(&f);
 }
 
@@ -1040,7 +1041,7 @@ int main(void)
         cmocka_unit_test(risk_measures_the_rate_in_market_time),
         cmocka_unit_test(risk_values_positions_at_the_touch_of_the_moment),
         cmocka_unit_test(risk_stops_when_a_table_of_the_market_is_full),
-        cmocka_unit_test(risk_that_keeps_no_books_stops_at_an_order),
+        cmocka_unit_test(risk_that_keeps_no_books_refuses_every_order),
         cmocka_unit_test(risk_stops_at_a_report_that_has_not_the_length_of_one),
         cmocka_unit_test(risk_stops_when_more_reports_are_on_their_way_than_it_has_room_for),
         cmocka_unit_test(by_the_clock_of_the_host_risk_takes_any_number_of_reports),

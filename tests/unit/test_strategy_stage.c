@@ -613,11 +613,11 @@ static int64_t digest_of_touches_read_from(uint64_t from)
     strategy_bench_t b;
     start(&b, BENCH_SLOTS, BENCH_SLOTS, 4);
     tbus_topic_t *topic = &b.bus.directory->topics[tbus_bus_topic_index(&b.bus, "bbo")];
-    tbus_store_relaxed_u32(&topic->unread, from > 1);
+    tbus_store_relaxed_u32(&topic->left_out, from > 1);
     for (uint64_t i = 1; i <= 4; i++) {
         bbo_t bbo;
         if (i == from)
-            tbus_store_relaxed_u32(&topic->unread, 0);
+            tbus_store_relaxed_u32(&topic->left_out, 0);
         bench_tick(&b, BENCH_LOCATE, tick_add(BENCH_LOCATE, i, 'B', 100, 5000));
         assert_int_equal(bench_bbo(&b, &bbo), i >= from);
         if (i >= from)
@@ -644,7 +644,7 @@ static void bbo_that_is_left_out_needs_no_room(void **state)
     strategy_bench_t b;
     start(&b, BENCH_SLOTS, 16, 4);
     tbus_topic_t *topic = &b.bus.directory->topics[tbus_bus_topic_index(&b.bus, "bbo")];
-    tbus_store_relaxed_u32(&topic->unread, 1);
+    tbus_store_relaxed_u32(&topic->left_out, 1);
     for (uint64_t ref = 1; ref <= 40; ref++)
         bench_publish(&b, BENCH_LOCATE, tick_add(BENCH_LOCATE, ref, 'B', 1, 5000));
     assert_int_equal(bench_settle(&b), 0);

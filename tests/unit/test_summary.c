@@ -399,12 +399,12 @@ static void what_is_left_out_since_nobody_can_read_it_is_told(void **state)
         .name = "bbo", .kind = TBUS_BROADCAST, .slot_bytes = 64, .slot_count = 64, .first_seq = 1};
     int index = tbus_bus_add_topic(&f->bus, &spec, "bbo", TBUS_PAGES_SMALL, -1, NULL);
     assert_int_equal(index, 1);
-    for (int unread = 0; unread < 2; unread++) {
-        tbus_store_relaxed_u32(&f->bus.directory->topics[index].unread, (uint32_t)unread);
-        assert_int_equal(json_is_true(at(f, "topics.bbo.unread")), unread);
-        assert_true(json_is_false(at(f, "topics.orders.unread")));
+    for (int left_out = 0; left_out < 2; left_out++) {
+        tbus_store_relaxed_u32(&f->bus.directory->topics[index].left_out, (uint32_t)left_out);
+        assert_int_equal(json_is_true(at(f, "topics.bbo.left_out")), left_out);
+        assert_true(json_is_false(at(f, "topics.orders.left_out")));
         char *text = print(f);
-        assert_int_equal(strstr(text, "nobody: left out") != NULL, unread);
+        assert_int_equal(strstr(text, "nobody: left out") != NULL, left_out);
         free(text);
         json_decref(f->summary);
         f->summary = NULL;

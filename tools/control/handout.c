@@ -17,8 +17,8 @@ static void let_be_read(tbus_topic_t *topic)
 {
     /* hint: we alone write it, and nobody is promised which message is the first. Whoever has the
      * descriptor finds on the ring what was published since its publisher saw this. */
-    if (tbus_load_relaxed_u32(&topic->unread))
-        tbus_store_relaxed_u32(&topic->unread, 0);
+    if (tbus_load_relaxed_u32(&topic->left_out))
+        tbus_store_relaxed_u32(&topic->left_out, 0);
 }
 
 bool handout(const tbus_bus_t *bus, enum handout to, control_reply_t *reply)

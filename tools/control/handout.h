@@ -9,7 +9,7 @@
  * domain of trust, and this keeps honest programs from mistakes.)
  *
  * It is also how a publisher learns that somebody may read it: an observer leaves no trace on a
- * ring, but maps none that was not handed out here (`unread` of tbus_topic_t).
+ * ring, but reads none that was not handed out here (`left_out` of tbus_topic_t).
  */
 #ifndef TICKBUS_TOOLS_CONTROL_HANDOUT_H
 #define TICKBUS_TOOLS_CONTROL_HANDOUT_H

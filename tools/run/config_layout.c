@@ -3,9 +3,9 @@
 
 #define ALLOWED_MAX 1024u
 
-/* bench/README.md, "The whole pipeline": of 10 ns a message each, in split layout. Whoever keeps no
- * books hardly looks at a message. */
-static uint32_t weight_of(const config_t *config, uint32_t traits)
+/* In units of some 10 ns a message, in split layout (bench/README.md, "The whole pipeline"). Where
+ * nobody sends orders risk and executor keep no books. */
+static uint32_t weight_of_stage(const config_t *config, uint32_t traits)
 {
     if (traits & TBUS_KIND_TRADES)
         return 5;
@@ -24,7 +24,7 @@ void config_layout(const config_t *config, tbus_cgroup_cpu_t *out_quota, layout_
     for (uint32_t i = 0; i < count; i++) {
         const config_instance_t *instance = instances[i].instance;
         uint32_t traits = instance->kind->traits;
-        stages[i] = (layout_stage_t){instance->name, traits, weight_of(config, traits)};
+        stages[i] = (layout_stage_t){instance->name, traits, weight_of_stage(config, traits)};
     }
     layout_request_t request = {
         .mode = (enum layout_mode)config->layout.mode,

@@ -119,7 +119,7 @@ static void plan_fused(layout_t *layout, uint32_t stages)
     add_process(layout, deciding);
 }
 
-static uint32_t weight_of(const layout_t *layout, const layout_process_t *process)
+static uint32_t weight_of_process(const layout_t *layout, const layout_process_t *process)
 {
     uint32_t weight = 0;
     for (uint32_t i = 0; i < process->stages_count; i++) {
@@ -138,7 +138,7 @@ static void deal_out(layout_t *layout, const uint32_t *cpus)
         for (uint32_t k = 1; k < layout->cpus_count; k++)
             least = loads[k] < loads[least] ? k : least;
         layout->processes[i].cpu = (int32_t)cpus[least];
-        loads[least] += weight_of(layout, &layout->processes[i]);
+        loads[least] += weight_of_process(layout, &layout->processes[i]);
     }
 }
 
@@ -202,7 +202,9 @@ void layout_plan(const layout_request_t *request, layout_t *out_layout)
      * sleeps; unless all of them have work all the time, and yield rather than sleep: it sees CPUs
      * that are all in use, and leaves two that work on one while another yields. */
     bool pin = request->pin && !crowded;
-    bool share = request->pin && crowded && request->unpaced && layout.cpus_count > 1;
+    bool yields = request->wait == TBUS_WAIT_AUTO || request->wait == TBUS_WAIT_YIELD;
+    bool share = request->pin && request->unpaced && yields && layout.cpus_count > 1 &&
+                 layout.processes_count > layout.cpus_count;
     for (uint32_t i = 0; i < layout.processes_count; i++) {
         layout.processes[i].wait = layout.wait;
         layout.processes[i].cpu = pin ? (int32_t)cpus[i] : -1;

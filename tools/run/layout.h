@@ -10,6 +10,8 @@
  * that serves who is outside (a gateway) has a process of its own in each of these; it spins where
  * a CPU is left for it, and else parks, so that it takes none of the others' time by waiting.
  * `auto` takes split where every process can have a CPU and one is left for the rest of the host.
+ * Processes that outnumber the CPUs are left to the scheduler; but where messages come as fast as
+ * they are taken, and processes yield, they are dealt out to the CPUs by the weights of their stages.
  * Where a control group allows less CPU time than the CPUs have (docker --cpus, limits.cpu of
  * Kubernetes), that counts: a group whose processes spin uses its quota up and then stands still
  * for most of each 100 ms.
@@ -33,7 +35,7 @@ enum layout_mode { LAYOUT_AUTO, LAYOUT_SPLIT, LAYOUT_FUSED };
 typedef struct layout_stage {
     const char *name; /* not owned */
     uint32_t traits;  /* of its kind: enum tbus_kind_traits */
-    uint32_t weight;  /* what a message costs it beside what it costs the others; 0: as one */
+    uint32_t weight;  /* of a message, beside those of the others; 0 counts as 1 */
 } layout_stage_t;
 
 typedef struct layout_process {

@@ -103,9 +103,9 @@ static bool has_reader(const pipeline_t *p, const char *topic)
 /* Until the supervisor hands it out (handout.h): may its messages be left out? Not in a run that is
  * held for those who come when its source has ended, nor where somebody has rights: what a
  * subscriber from outside gets is not to depend on who came before it. */
-static bool is_unread(const pipeline_t *p, const tbus_port_t *port)
+static bool is_left_out(const pipeline_t *p, const tbus_port_t *port)
 {
-    return port->omits_unread && !p->config->bus.hold &&
+    return port->may_be_left_out && !p->config->bus.hold &&
            !config_topic_rights(p->config, port->topic) && !has_reader(p, port->topic);
 }
 
@@ -124,10 +124,10 @@ static enum tbus_pages pages_of(const pipeline_t *p, const tbus_port_t *port)
     return port->seldom ? TBUS_PAGES_SMALL : (enum tbus_pages)p->config->bus.pages;
 }
 
-static void describe_topic(tbus_topic_t *topic, const tbus_port_t *port, bool unread)
+static void describe_topic(tbus_topic_t *topic, const tbus_port_t *port, bool left_out)
 {
     topic->type_version = port->type_version;
-    tbus_store_relaxed_u32(&topic->unread, unread); /* hint: before the fork */
+    tbus_store_relaxed_u32(&topic->left_out, left_out); /* hint: before the fork */
 }
 
 static int add_topics(pipeline_t *p, tbus_error_t *err)
@@ -140,7 +140,7 @@ static int add_topics(pipeline_t *p, tbus_error_t *err)
         int index = add_topic(p, &spec, port->type, pages_of(p, port),
                               config_topic_rights(p->config, port->topic), err);
         if (index >= 0)
-            describe_topic(&p->bus.directory->topics[index], port, is_unread(p, port));
+            describe_topic(&p->bus.directory->topics[index], port, is_left_out(p, port));
         int code = index < 0 ? index : reserve_places(p, index, port->topic, err);
         if (code < 0)
             return code;

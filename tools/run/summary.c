@@ -98,7 +98,7 @@ static json_t *topic(const tbus_bus_t *bus, uint32_t index, bool all, bool ended
     json_object_set_new(object, "kind", json_string(tbus_ring_kind_name(ring->kind)));
     json_object_set_new(object, "slots", count(ring->slot_count));
     /* hint: for people */
-    json_object_set_new(object, "unread", json_boolean(tbus_load_relaxed_u32(&known->unread)));
+    json_object_set_new(object, "left_out", json_boolean(tbus_load_relaxed_u32(&known->left_out)));
     json_object_set_new(object, "published", count(tbus_ring_published(ring)));
     json_object_set_new(object, "tombs", count(tbus_load_relaxed_u64(&ring->shared->tombs)));
     json_object_set_new(object, "in_doubt", count(tbus_load_relaxed_u64(&ring->shared->in_doubt)));

@@ -369,7 +369,7 @@ static void print_subscribers(FILE *out, const json_t *topic)
     const json_t *list = json_object_get(topic, "subscribers");
     flow_t flow = flow_begin(out, TOPICS_WIDTH);
     if (json_array_size(list) == 0)
-        fputs(json_is_true(json_object_get(topic, "unread")) ? "nobody: left out" : "-", out);
+        fputs(json_is_true(json_object_get(topic, "left_out")) ? "nobody: left out" : "-", out);
     json_array_foreach(list, i, subscriber)
     {
         char number[NUMBER_MAX], item[NUMBER_MAX + 64];

@@ -157,7 +157,7 @@ typedef struct tbus_topic {
     /* written by: whoever made the bus, before anybody publishes (1); whoever hands the topic out
      * to another process, when it first does (0). Never 1 again */
     /*  80 1: nobody can read the topic so far, and its messages may be left out */
-    tbus_atomic_u32_t unread;
+    tbus_atomic_u32_t left_out;
     uint8_t pad1[44];
 } tbus_topic_t;
 
@@ -171,7 +171,7 @@ TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, rights) == 64);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, type_version) == 68);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, publisher) == 72);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, arrivals) == 76);
-TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, unread) == 80);
+TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, left_out) == 80);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, pad1) == 84);
 
 /* Written by: its owner; name and unit by whoever adds it, once. bus/run/entry.h has the states of

@@ -43,9 +43,9 @@ typedef struct tbus_port {
     enum tbus_port_role role;
     bool driving;    /* the input of which a poll takes `budget` messages; one of a kind at most */
     bool first_only; /* publishing: only the first instance of the kind does */
-    /* publishing: the stage leaves its messages out while nobody can read them (`unread` of
-     * tbus_topic_t) */
-    bool omits_unread;
+    /* publishing: the stage leaves its messages out while nobody can read them (`left_out` of
+     * tbus_topic_t). A stage that reads the topic says so by a port, or serves */
+    bool may_be_left_out;
     /* Publishing: what the topic is, should this be the first port that publishes on it. */
     const char *type; /* message type: "tick"; NULL: another kind's port says what the topic is */
     uint32_t type_version; /* of its layout, from 1: the journal keeps it beside the name */
@@ -193,7 +193,9 @@ typedef struct tbus_kind {
     size_t (*memory_bytes)(const void *params);
     const char *memory_keys;
     /* How many messages a stage with these values may have sent that are not answered yet: whoever
-     * is to answer them keeps room for those of all stages. NULL: none that are answered. */
+     * is to answer them keeps room for those of all stages. 0: it never sends one, and where that
+     * is so of all stages that may publish orders, no books are kept for orders. NULL: not known;
+     * no room is kept. */
     uint32_t (*messages_max)(const void *params);
     /* The descriptor that the process inherits because the values name it; -1: none. NULL: none. */
     int (*inherited_fd)(const void *params);

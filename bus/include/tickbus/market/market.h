@@ -255,15 +255,14 @@ void market_end_warm_up(market_t *m);
  *
  * A view of which all who share it say that nobody will ever ask for a book builds none: what is
  * about displayed orders changes nothing then but market_seq, as if those ticks were of a type that
- * nobody knows. Days, phases, states, trades that are not displayed and gaps are as in all views.
- * Whoever says otherwise before the first tick is heard. Cold. */
+ * nobody knows. Days, phases, states and gaps are as in all views, as far as no order tells them:
+ * not so a symbol that only orders name, whether the market is open before an S says so, and a
+ * directory that comes again behind the first order. Whoever says otherwise before the first tick is
+ * heard. Cold. */
 void market_build_on_demand(market_t *m);
 void market_build_all(market_t *m);
 void market_build_none(market_t *m);
 bool market_builds_none(const market_t *m);
-/* Of a view that builds no books: ticks up to this sequence, all of the fixed size and about
- * displayed orders, are taken. Hot. */
-void market_pass(market_t *m, uint64_t md_seq);
 /* See to it that the book of a symbol is built: 0, or -TBUS_ELIMIT when the table of levels is
  * full, as a tick would have found it before in a view that builds all books; then queries see less
  * than there is; or -TBUS_ENOTFOUND: this view builds none. */

@@ -4,7 +4,7 @@
  *
  * Written by the strategy stage, once for every tick after which the best level of the tick's own
  * symbol differs from what it was after the last such tick of the day, but for those ticks at which
- * nobody can read the topic (`unread` of tbus_topic_t). A side that is empty is all zeros. When a
+ * nobody can read the topic (`left_out` of tbus_topic_t). A side that is empty is all zeros. When a
  * day begins all books are empty (tickbus/market/market.h), and no bbo says so.
  */
 #ifndef TICKBUS_MSG_BBO_H

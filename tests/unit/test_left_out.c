@@ -38,16 +38,16 @@ static void create(void)
         fail_msg("%s", err.text);
 }
 
-static uint32_t unread(const tbus_bus_t *bus, const char *topic)
+static uint32_t left_out(const tbus_bus_t *bus, const char *topic)
 {
     int index = tbus_bus_topic_index(bus, topic);
     if (index < 0)
         fail_msg("there is no topic %s", topic);
-    return tbus_load_relaxed_u32(&bus->directory->topics[index].unread);
+    return tbus_load_relaxed_u32(&bus->directory->topics[index].left_out);
 }
 
 /* Of bbo, in a pipeline with this value beside the defaults. */
-static uint32_t unread_with(const char *key, const char *value)
+static uint32_t left_out_with(const char *key, const char *value)
 {
     tbus_error_t err = {0};
     config_defaults(&config);
@@ -55,7 +55,7 @@ static uint32_t unread_with(const char *key, const char *value)
         config_set(&config, key, value, &err) < 0)
         fail_msg("%s", err.text);
     create();
-    uint32_t word = unread(&pipeline.bus, "bbo");
+    uint32_t word = left_out(&pipeline.bus, "bbo");
     pipeline_close(&pipeline);
     return word;
 }
@@ -66,7 +66,7 @@ static void bbo_alone_may_be_left_out_while_nobody_can_read_it(void **state)
     create();
     for (uint32_t i = 0; i < pipeline.bus.topics_count; i++) {
         const tbus_topic_t *topic = &pipeline.bus.directory->topics[i];
-        if (unread(&pipeline.bus, topic->name) != (strcmp(topic->name, "bbo") == 0))
+        if (left_out(&pipeline.bus, topic->name) != (strcmp(topic->name, "bbo") == 0))
             fail_msg("%s is not as it should be", topic->name);
     }
     pipeline_close(&pipeline);
@@ -75,9 +75,9 @@ static void bbo_alone_may_be_left_out_while_nobody_can_read_it(void **state)
 static void what_others_do_with_other_topics_changes_nothing_for_bbo(void **state)
 {
     (void)state;
-    assert_int_equal(unread_with("topics.md.gate", "everybody"), 1);
-    assert_int_equal(unread_with("topics.bbo.slots", "64"), 1);
-    assert_int_equal(unread_with("layout.mode", "split"), 1);
+    assert_int_equal(left_out_with("topics.md.gate", "everybody"), 1);
+    assert_int_equal(left_out_with("topics.bbo.slots", "64"), 1);
+    assert_int_equal(left_out_with("layout.mode", "split"), 1);
 }
 
 static void whoever_reads_from_the_start_is_left_nothing_out(void **state)
@@ -89,7 +89,7 @@ static void whoever_reads_from_the_start_is_left_nothing_out(void **state)
         {"bridge.url", "nats://127.0.0.1:4222"}, {"topics.bbo.gate", "everybody"},
         {"topics.bbo.publish", "everybody"},     {"bus.hold", "true"}};
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
-        if (unread_with(readers[i][0], readers[i][1]))
+        if (left_out_with(readers[i][0], readers[i][1]))
             fail_msg("bbo is left out with %s", readers[i][0]);
 }
 
@@ -119,7 +119,7 @@ static void a_stage_that_subscribes_is_left_nothing_out(void **state)
     if (config_read_text(&config, "f", text, strlen(text), &err) < 0)
         fail_msg("%s", err.text);
     create();
-    assert_int_equal(unread(&pipeline.bus, "bbo"), 0);
+    assert_int_equal(left_out(&pipeline.bus, "bbo"), 0);
     pipeline_close(&pipeline);
 }
 
@@ -132,12 +132,12 @@ static void nobody_is_given_a_topic_that_may_still_be_left_out(void **state)
         control_reply_t reply = {0};
         tbus_bus_t client;
         create();
-        assert_int_equal(unread(&pipeline.bus, "bbo"), 1);
+        assert_int_equal(left_out(&pipeline.bus, "bbo"), 1);
         assert_true(handout(&pipeline.bus, to[i], &reply));
-        assert_int_equal(unread(&pipeline.bus, "bbo"), 0);
+        assert_int_equal(left_out(&pipeline.bus, "bbo"), 0);
         assert_int_equal(tbus_bus_attach(reply.fds, reply.fds_count, &client, NULL), 0);
         for (uint32_t t = 0; t < client.topics_count; t++)
-            assert_int_equal(unread(&client, client.directory->topics[t].name), 0);
+            assert_int_equal(left_out(&client, client.directory->topics[t].name), 0);
         tbus_bus_close(&client);
         pipeline_close(&pipeline);
     }
