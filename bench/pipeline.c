@@ -8,6 +8,10 @@
  * nothing of each other: on CPUs that are the two threads of one core, not much more than one. No
  * pipeline gets more work out of the two.
  *
+ * With `null` nobody sends orders, so the strategy alone keeps books, split as well. What split
+ * costs where orders may come is shown by a run in which they may come from outside, and none does
+ * ("split-orders").
+ *
  * All take turns, repetition after repetition; figures are medians, and a ratio is one of the
  * same repetition. The pipeline's time runs from the first message until everything is drained, as
  * its own summary tells it: in steps of 1 ms, so that the flow must last much longer. A file that
@@ -29,8 +33,9 @@
 #define REPETITIONS_MAX 101u
 #define PATH_BYTES      1024u
 
-enum contender { YARDSTICK, BASELINE, PAIR, FUSED, SPLIT, CONTENDERS };
-static const char *const names[CONTENDERS] = {"yardstick", "baseline", "pair", "fused", "split"};
+enum contender { YARDSTICK, BASELINE, PAIR, FUSED, SPLIT, SPLIT_ORDERS, CONTENDERS };
+static const char *const names[CONTENDERS] = {"yardstick", "baseline", "pair",
+                                              "fused",     "split",    "split-orders"};
 
 typedef struct options {
     const char *file; /* NULL: the built-in inputs */
@@ -102,9 +107,12 @@ static double run(enum contender contender, const char *path, const int cpus[2])
     char name[32], feed[PATH_BYTES];
     snprintf(name, sizeof name, "bench-%d", (int)getpid());
     snprintf(feed, sizeof feed, "itch:%s", path);
-    const char *arguments[] = {TICKBUS_BUSCTL, "start",          "--name", name,         "--feed",
-                               feed,           "--pace",         "max",    "--strategy", "null",
-                               "--layout",     names[contender], "--json", NULL};
+    const char *layout = contender == FUSED ? "fused" : "split";
+    const char *orders = contender == SPLIT_ORDERS ? "topics.orders.publish=everybody"
+                                                   : "topics.orders.publish=nobody";
+    const char *arguments[] = {TICKBUS_BUSCTL, "start", "--name",     name,   "--feed",   feed,
+                               "--pace",       "max",   "--strategy", "null", "--layout", layout,
+                               "--set",        orders,  "--json",     NULL};
     json_t *result = command_json(arguments, SIDES_ANYWHERE);
     double rate = json_number_value(json_object_get(json_object_get(result, "feed"), "messages")) /
                   json_number_value(json_object_get(result, "duration_s"));
@@ -156,10 +164,10 @@ static void print_rows(json_t *rows, unsigned repetitions)
     json_t *row;
     printf("pace max, strategy null, not recorded; medians of %u interleaved repetitions\n",
            repetitions);
-    printf("%-52s %-9s %12s %-13s %12s %-12s %12s %s\n", "input", "layout", "M messages/s",
+    printf("%-52s %-12s %12s %-13s %12s %-12s %12s %s\n", "input", "layout", "M messages/s",
            "(min..max)", "x one thread", "(min..max)", "x yardstick", "(min..max)");
     json_array_foreach(rows, i, row) printf(
-        "%-52s %-9s %12.2f (%5.2f..%5.2f) %12.2f (%.2f..%.2f) %12.2f (%.2f..%.2f)\n",
+        "%-52s %-12s %12.2f (%5.2f..%5.2f) %12.2f (%.2f..%.2f) %12.2f (%.2f..%.2f)\n",
         json_string_value(json_object_get(row, "input")),
         json_string_value(json_object_get(row, "layout")), value(row, "messages_per_s") / 1e6,
         value(row, "lowest") / 1e6, value(row, "highest") / 1e6, value(row, "ratio_to_baseline"),

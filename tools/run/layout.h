@@ -11,7 +11,8 @@
  * a CPU is left for it, and else parks, so that it takes none of the others' time by waiting.
  * `auto` takes split where every process can have a CPU and one is left for the rest of the host.
  * Processes that outnumber the CPUs are left to the scheduler; but where messages come as fast as
- * they are taken, and processes yield, they are dealt out to the CPUs by the weights of their stages.
+ * they are taken, and processes yield, they are dealt out to the CPUs by the weights of their
+ * stages.
  * Where a control group allows less CPU time than the CPUs have (docker --cpus, limits.cpu of
  * Kubernetes), that counts: a group whose processes spin uses its quota up and then stands still
  * for most of each 100 ms.

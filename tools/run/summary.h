@@ -14,8 +14,8 @@
  *                lines[] requests received faults: of MoldUDP64, tools/run/lines_shown.h
  *                while it runs, else null: progress (0 to 1, of the input or of --for), left_s, and
  *                in a gap of a paced feed next_in_s and next_at, when the next message is due
- *    topics      NAME.{type,kind,slots,left_out,published,tombs,in_doubt,redelivered}; left_out: nobody
- *                could read it so far, and its messages are left out
+ *    topics      NAME.{type,kind,slots,left_out,published,tombs,in_doubt,redelivered}; left_out:
+ *                nobody could read it so far, and its messages are left out
  *                NAME.subscribers[].{name,role,consumed,lag,lost,tombs}
  *    orders      sent cancels_sent accepted rejected partial filled cancelled cancels_rejected
  *                broken (executions taken back)

@@ -257,8 +257,8 @@ void market_end_warm_up(market_t *m);
  * about displayed orders changes nothing then but market_seq, as if those ticks were of a type that
  * nobody knows. Days, phases, states and gaps are as in all views, as far as no order tells them:
  * not so a symbol that only orders name, whether the market is open before an S says so, and a
- * directory that comes again behind the first order. Whoever says otherwise before the first tick is
- * heard. Cold. */
+ * directory that comes again behind the first order. Whoever says otherwise before the first tick
+ * is heard. Cold. */
 void market_build_on_demand(market_t *m);
 void market_build_all(market_t *m);
 void market_build_none(market_t *m);
