@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include <tickbus/glance.h>
-#include <tickbus/msg/itch_types.h>
 
-#include "bus/market/demand.h"
 #include "bus/market/recorded.h"
+#include "bus/market/ticks.h"
 #include "bus/run/stamps.h"
 
 #define THINGS_PER_TICK 64u /* of a turn's budget: what is taken before its process looks around */
@@ -16,33 +15,6 @@
  * rises. Sooner they would find little to do, and on a CPU that they share with us throw our books
  * out of its cache for that. */
 #define TICKS_PER_RING 2048u
-
-/* The stages of one process, in a turn. */
-typedef struct group {
-    tbus_stage_t **stages;
-    uint32_t count;
-    uint32_t failed; /* the index of the stage that has, when a call told a negative number */
-    market_stage_t *leader;
-    int work;
-    uint32_t things_left;
-    uint64_t at_ns;    /* the next tick, or what the feed promises: nothing comes before */
-    bool has_tick;     /* at_ns is that of a tick in hand, or of the end of the feed */
-    bool asks_feed;    /* no tick is in hand: at_ns is what the feed's horizon says */
-    bool awaits_input; /* a recording is repeated, and what was taken next is not there */
-    bool full;         /* the turn ended with its budget, not for want of ticks */
-    bool ticked;       /* ticks were taken that only those were told of whom they concern */
-    bool chose;        /* a stage may have chosen anew since its process last forgot */
-} group_t;
-
-static inline market_stage_t *member(const group_t *g, uint32_t i)
-{
-    return (market_stage_t *)(void *)g->stages[i];
-}
-
-static inline uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* ---- making one */
 
@@ -139,7 +111,7 @@ void market_stage_leave(market_stage_t *s)
 static void form(const group_t *g)
 {
     for (uint32_t i = 0; i < g->count; i++) {
-        market_stage_t *s = member(g, i);
+        market_stage_t *s = group_member(g, i);
         s->leader = g->leader;
         s->feed.ours = i > 0; /* the first stage looks at it for all */
         for (uint32_t k = 0; k < g->count; k++)
@@ -149,89 +121,8 @@ static void form(const group_t *g)
         for (uint32_t v = 0; v < g->stages[i]->horizons_count; v++)
             for (uint32_t k = 0; k < g->count; k++)
                 g->stages[i]->horizons[v]->ours |=
-                    g->stages[i]->horizons[v]->shared == member(g, k)->horizon;
+                    g->stages[i]->horizons[v]->shared == group_member(g, k)->horizon;
     g->leader->grouped = true;
-}
-
-/* ---- the things of a group */
-
-static int fail(group_t *g, uint32_t i, int code)
-{
-    g->failed = i;
-    return code;
-}
-
-static inline bool is_blocked(const market_stage_t *s)
-{
-    return s->blocked | (s->inputs.out.kept != 0);
-}
-
-static bool blocked(const group_t *g)
-{
-    bool any = false;
-    for (uint32_t i = 0; i < g->count; i++)
-        any |= is_blocked(member(g, i));
-    return any;
-}
-
-/* What a tick does not concern is not told of it. All others who read a stage's time come after
- * this. */
-static void tell_time(group_t *g)
-{
-    for (uint32_t i = 0; g->ticked && i < g->count; i++)
-        member(g, i)->now_ns = g->leader->clock.now_ns;
-    g->ticked = false;
-}
-
-static int collect_all(group_t *g)
-{
-    tell_time(g);
-    for (uint32_t i = 0; i < g->count; i++) {
-        member(g, i)->has_sent |= member(g, i)->stirred;
-        member(g, i)->stirred = member(g, i)->changed = false;
-    }
-    for (uint32_t i = 0; i < g->count; i++) {
-        int got = member(g, i)->ops->collect(member(g, i));
-        if (TBUS_UNLIKELY(got < 0))
-            return fail(g, i, got);
-    }
-    return 0;
-}
-
-/* What comes from outside, where a recording is repeated. 0 or a negative error. */
-static int act_all(group_t *g)
-{
-    bool stirred = false;
-    for (uint32_t i = 0; i < g->count; i++) {
-        market_stage_t *s = member(g, i);
-        int code = s->ops->act ? s->ops->act(s) : 0;
-        if (TBUS_UNLIKELY(code < 0))
-            return fail(g, i, code);
-        stirred |= s->stirred;
-    }
-    return stirred ? collect_all(g) : 0;
-}
-
-static inline bool repeats(const group_t *g)
-{
-    return TBUS_UNLIKELY(g->leader->session->recorded != NULL);
-}
-
-static uint64_t bound(const group_t *g)
-{
-    uint64_t bound_ns = MARKET_NEVER;
-    for (uint32_t i = 0; i < g->count; i++)
-        bound_ns = least(bound_ns, member(g, i)->bound_ns);
-    return bound_ns;
-}
-
-/* How far ticks may be taken before the things in hand, and without knowing more of others. */
-static void clear(const group_t *g)
-{
-    uint64_t clear_ns = MARKET_NEVER;
-    for (uint32_t i = 0; i < g->count; i++)
-        clear_ns = least(clear_ns, least(member(g, i)->next_ns, member(g, i)->bound_ns));
-    g->leader->clear_ns = clear_ns;
 }
 
 /* What is to be known before each thing. */
@@ -239,21 +130,21 @@ typedef struct outlook {
     uint32_t first;    /* the stage whose thing is the earliest; of equal times the first on the
                         * data path */
     uint64_t next_ns;  /* that of its thing */
-    uint64_t bound_ns; /* as bound() */
+    uint64_t bound_ns; /* as group_bound() */
     bool blocked;
 } outlook_t;
 
 static inline outlook_t look_over(const group_t *g)
 {
-    outlook_t o = {.next_ns = member(g, 0)->next_ns, .bound_ns = MARKET_NEVER};
+    outlook_t o = {.next_ns = group_member(g, 0)->next_ns, .bound_ns = MARKET_NEVER};
     for (uint32_t i = 0; i < g->count; i++) {
-        const market_stage_t *s = member(g, i);
+        const market_stage_t *s = group_member(g, i);
         if (s->next_ns < o.next_ns) {
             o.next_ns = s->next_ns;
             o.first = i;
         }
-        o.bound_ns = least(o.bound_ns, s->bound_ns);
-        o.blocked |= is_blocked(s);
+        o.bound_ns = group_least(o.bound_ns, s->bound_ns);
+        o.blocked |= group_is_blocked(s);
     }
     return o;
 }
@@ -264,7 +155,7 @@ static int take_things(group_t *g)
 {
     while (g->things_left > 0) {
         outlook_t o = look_over(g);
-        market_stage_t *s = member(g, o.first);
+        market_stage_t *s = group_member(g, o.first);
         if (o.blocked || o.next_ns >= g->at_ns || o.next_ns >= o.bound_ns)
             break;
         /* By the clock of the host: its tick was not there yet when we looked for it. */
@@ -276,16 +167,16 @@ static int take_things(group_t *g)
             s->now_ns = g->leader->clock.now_ns;
         int code = s->ops->take(s);
         if (TBUS_UNLIKELY(code < 0))
-            return fail(g, o.first, code);
+            return group_fail(g, o.first, code);
         g->work++;
         g->things_left--;
-        code = s->stirred ? collect_all(g) : 0;
-        if (code == 0 && repeats(g))
-            code = act_all(g);
+        code = s->stirred ? group_collect_all(g) : 0;
+        if (code == 0 && group_repeats(g))
+            code = group_act_all(g);
         if (TBUS_UNLIKELY(code < 0))
             return code;
     }
-    clear(g);
+    group_clear(g);
     return 0;
 }
 
@@ -296,11 +187,11 @@ static int prepare(group_t *g)
         int code = take_things(g);
         if (code < 0)
             return code;
-        if (g->has_tick && g->at_ns <= g->leader->clear_ns && !blocked(g))
+        if (g->has_tick && g->at_ns <= g->leader->clear_ns && !group_blocked(g))
             return 1;
-        if (looks > 0 || bound(g) >= g->at_ns || blocked(g))
+        if (looks > 0 || group_bound(g) >= g->at_ns || group_blocked(g))
             return 0;
-        code = collect_all(g); /* the others may have come further */
+        code = group_collect_all(g); /* the others may have come further */
         if (code < 0)
             return code;
     }
@@ -318,7 +209,7 @@ static uint64_t end_told_ns(const market_stage_t *leader)
      * that is edited must not leave strategies alone with their timers for centuries. */
     uint64_t most_ns = leader->clock.now_ns + MARKET_CLOCK_STEP_MAX;
     if (recorded && recorded->end_ns > told_ns)
-        told_ns = least(recorded->end_ns, most_ns);
+        told_ns = group_least(recorded->end_ns, most_ns);
     return told_ns;
 }
 
@@ -348,194 +239,6 @@ static void ask_feed(group_t *g, const tick_t **out_tick, size_t *out_bytes)
         g->at_ns = end_told_ns(leader);
 }
 
-static int fail_books(market_stage_t *s, int code)
-{
-    return tbus_fail(&s->stage.error, code, "stage '%s' stopped at message %llu of md: %s",
-                     s->stage.name, (unsigned long long)s->leader->md.seq,
-                     market_limit_text(s->market));
-}
-
-int market_stage_need_book(market_stage_t *s, uint16_t wire_locate)
-{
-    int code = market_build(s->market, market_number(s->market, wire_locate));
-    if (TBUS_UNLIKELY(code == -TBUS_ENOTFOUND))
-        return tbus_fail(&s->stage.error, code,
-                         "stage '%s' stopped: an order came, and no books are kept, since no stage "
-                         "of this pipeline sends orders and nobody from outside may",
-                         s->stage.name);
-    return TBUS_LIKELY(code == 0) ? 0 : fail_books(s, code);
-}
-
-/* Into the books. 0 or a negative error. */
-static inline int apply(group_t *g, const tick_t *tick, size_t bytes,
-                        const market_event_t **out_event)
-{
-    market_stage_t *leader = g->leader;
-    int code = market_apply(leader->market, leader->md.seq, tick, bytes, out_event);
-    if (TBUS_LIKELY(code == 0))
-        return 0;
-    return fail(g, 0, fail_books(leader, code));
-}
-
-/* A tick for the books alone. */
-static int warm_up(group_t *g, const tick_t *tick, size_t bytes)
-{
-    const market_event_t *event;
-    g->leader->warms_up |= g->leader->clock.now_ns == 0;
-    int code = apply(g, tick, bytes, &event);
-    if (code == 0) {
-        tbus_advance(&g->leader->md);
-        g->work++;
-    }
-    return code;
-}
-
-static void end_warm_up(market_stage_t *leader)
-{
-    leader->warms_up = false;
-    market_end_warm_up(leader->market);
-}
-
-static void note_taken(market_stage_t *leader)
-{
-    leader->tick_taken_at = tbus_stamps_now(leader->stamps);
-    if (leader->stamps_ticks)
-        tbus_stamps_message(leader->stamps, TBUS_STAMP_TAKEN, leader->md.seq,
-                            leader->tick_taken_at);
-}
-
-_Static_assert(TBUS_PARTICIPANTS_MAX <= 32, "the stages of a group are the bits of a word");
-
-/* Bit i: the tick concerns stage i of the group. Without a branch for what may make it so: two of
- * the three seldom hold, and the third is a toss. */
-static inline uint32_t concerned(const group_t *g, const tick_t *tick, const market_event_t *event)
-{
-    const unsigned word = event->locate / 64u, bit = event->locate % 64u, type = tick->type;
-    const uint32_t touch = event->bbo_changed, count = g->count;
-    uint32_t all = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const market_stage_t *s = member(g, i);
-        uint32_t one = (uint32_t)(s->concerns[word] >> bit) | s->types[type] | (s->touches & touch);
-        all |= (one & 1) << i;
-    }
-    return all;
-}
-
-/* A stage may have chosen anew: nothing is known of what they want. */
-static void forget_whom(group_t *g)
-{
-    whom_t *whom = &g->leader->whom;
-    whom->choice++;
-    whom->all_bests = 0;
-    for (uint32_t i = 0; i < g->count; i++) {
-        whom->all_bests |= (uint32_t)member(g, i)->touches << i;
-        member(g, i)->chose = false;
-    }
-    g->chose = false;
-}
-
-static __attribute__((noinline)) void learn_word(const group_t *g, whom_word_t *entry,
-                                                 unsigned word, uint64_t known)
-{
-    entry->known = known;
-    entry->any = 0;
-    for (uint32_t i = 0; i < g->count; i++)
-        entry->any |= member(g, i)->concerns[word];
-}
-
-static __attribute__((noinline)) void learn_type(const group_t *g, uint64_t *entry, unsigned type)
-{
-    *entry = 2 * g->leader->whom.choice;
-    for (uint32_t i = 0; i < g->count; i++)
-        *entry |= member(g, i)->types[type] != 0;
-}
-
-/* As concerned(), as long as none of them chooses anew. */
-static inline uint32_t concerned_still(const group_t *g, const tick_t *tick,
-                                       const market_event_t *event)
-{
-    whom_t *whom = &g->leader->whom;
-    const unsigned word = event->locate / 64u, bit = event->locate % 64u, type = tick->type;
-    whom_word_t *of_symbol = &whom->words[word % WHOM_WORDS];
-    uint64_t *of_type = &whom->types[type];
-    uint64_t known = whom->choice << 10 | word;
-    if (TBUS_UNLIKELY(of_symbol->known != known))
-        learn_word(g, of_symbol, word, known);
-    if (TBUS_UNLIKELY(*of_type >> 1 != whom->choice))
-        learn_type(g, of_type, type);
-    if (TBUS_UNLIKELY(((of_symbol->any >> bit | *of_type) & 1) != 0))
-        return concerned(g, tick, event);
-    return event->bbo_changed ? whom->all_bests : 0;
-}
-
-/* A stage has sent something because of the tick, or what it may take next has changed. 0, 1:
- * something found no room, or a negative error. */
-static int settle_tick(group_t *g)
-{
-    bool stirred = false;
-    for (uint32_t i = 0; i < g->count; i++) {
-        stirred |= member(g, i)->stirred;
-        member(g, i)->changed = false;
-    }
-    tell_time(g);
-    int code = stirred ? collect_all(g) : 0;
-    if (code == 0 && repeats(g))
-        code = act_all(g);
-    clear(g);
-    return code < 0 ? code : blocked(g);
-}
-
-/* Nobody measures, nothing is repeated and no book is being made: ticks are just taken. */
-static inline bool is_plain(const group_t *g)
-{
-    const market_stage_t *leader = g->leader;
-    return !leader->stamps && !leader->warms_up && !repeats(g) &&
-           leader->md.ring.slot_msg_bytes_max >= sizeof(tick_t);
-}
-
-/* Those whom it concerns, bit by bit, are told of the tick in hand, and it is done. `settles`:
- * whatever they do. What settle_tick returns. */
-static inline __attribute__((always_inline)) int tell_tick(group_t *g, uint32_t whom,
-                                                           const tick_t *tick, size_t bytes,
-                                                           const market_event_t *event,
-                                                           bool settles)
-{
-    market_stage_t *leader = g->leader;
-    for (; whom != 0; whom &= whom - 1) {
-        uint32_t i = (uint32_t)__builtin_ctz(whom);
-        market_stage_t *s = member(g, i);
-        s->now_ns = leader->clock.now_ns;
-        int code = s->ops->on_tick(s, tick, bytes, event);
-        if (TBUS_UNLIKELY(code < 0))
-            return fail(g, i, code);
-        settles |= s->stirred | s->changed | s->blocked;
-        g->chose |= s->chose;
-    }
-    tbus_advance(&leader->md);
-    g->ticked = true;
-    g->work++;
-    if (TBUS_LIKELY(!settles))
-        return 0;
-    g->chose = true;
-    return settle_tick(g);
-}
-
-/* The tick at the clock of the leader, for the books and those whom it concerns, whatever is going
- * on. What settle_tick returns. */
-static int give_tick(group_t *g, const tick_t *tick, size_t bytes)
-{
-    market_stage_t *leader = g->leader;
-    const market_event_t *event;
-    if (TBUS_UNLIKELY(leader->stamps != NULL))
-        note_taken(leader);
-    if (TBUS_UNLIKELY(leader->warms_up))
-        end_warm_up(leader);
-    int code = apply(g, tick, bytes, &event);
-    return TBUS_UNLIKELY(code < 0)
-               ? code
-               : tell_tick(g, concerned(g, tick, event), tick, bytes, event, repeats(g));
-}
-
 /* The tick without a message behind the last. */
 static int give_end(group_t *g)
 {
@@ -543,114 +246,15 @@ static int give_end(group_t *g)
     g->leader->clock.now_ns = g->at_ns;
     g->leader->ended = true;
     for (uint32_t i = 0; i < g->count; i++) {
-        member(g, i)->now_ns = g->at_ns;
-        member(g, i)->ends_late = late;
-        if (member(g, i)->ops->on_end)
-            member(g, i)->ops->on_end(member(g, i));
+        group_member(g, i)->now_ns = g->at_ns;
+        group_member(g, i)->ends_late = late;
+        if (group_member(g, i)->ops->on_end)
+            group_member(g, i)->ops->on_end(group_member(g, i));
     }
     g->work++;
-    int code = collect_all(g);
-    clear(g);
-    return code < 0 ? code : blocked(g);
-}
-
-/* The clock goes on to the next tick, unless something may come before that. False: it does not. */
-static bool reach(market_stage_t *leader, const tick_t *tick, size_t bytes)
-{
-    market_clock_t then = market_clock_at(leader->clock, tick, bytes);
-    if (then.now_ns > leader->clear_ns)
-        return false;
-    leader->clock = then;
-    return true;
-}
-
-/* Is a tick that changes no book for nobody? */
-static inline bool is_for_nobody(const group_t *g, const tick_t *tick)
-{
-    market_event_t event = {.locate = market_number(g->leader->market, tick_locate(tick))};
-    return itch_is_of_an_order(tick->type) && concerned_still(g, tick, &event) == 0;
-}
-
-/* As take_run, where no books are kept: ticks of orders, as long as they are for nobody. */
-static __attribute__((noinline)) uint32_t skim(group_t *g, uint32_t ticks_max)
-{
-    market_stage_t *leader = g->leader;
-    market_clock_t clock = leader->clock;
-    const uint64_t clear_ns = leader->clear_ns;
-    uint32_t ticks = 0;
-    for (; ticks < ticks_max; ticks++) {
-        const tick_t *tick = (const tick_t *)tbus_peek_of(&leader->md, sizeof *tick);
-        uint64_t now_ns;
-        if (!tick || TBUS_UNLIKELY(tick_is_warm_up(tick)) ||
-            TBUS_UNLIKELY(!market_clock_told(&clock, tick, sizeof *tick, &now_ns)) ||
-            now_ns > clear_ns || TBUS_UNLIKELY(!is_for_nobody(g, tick)))
-            break;
-        clock.now_ns = now_ns;
-        clock.stamp_ns = tick_event_ns(tick);
-        tbus_advance(&leader->md);
-    }
-    if (ticks == 0)
-        return 0;
-    leader->clock = clock;
-    demand_pass(leader->market, leader->md.seq - 1);
-    g->ticked = true;
-    g->work += (int)ticks;
-    return ticks;
-}
-
-/* As take_clear, of what nearly all ticks are: of the fixed size, with a stamp that tells their
- * time, while nothing else is going on (is_plain) and no stage does anything that may change what
- * it wants. Each of the others ends it. Not inlined: what it works with has registers of its
- * own. */
-static __attribute__((noinline)) uint32_t take_run(group_t *g, uint32_t ticks_max, int *out_code)
-{
-    market_stage_t *leader = g->leader;
-    uint32_t ticks = 0;
-    int code = 0;
-    bool skims = market_stage_waits(leader) && market_builds_none(leader->market);
-    forget_whom(g); /* they may have chosen anew in any call since the last run */
-    while (ticks < ticks_max && code == 0 && !g->chose) {
-        if (TBUS_UNLIKELY(skims) && (ticks += skim(g, ticks_max - ticks)) == ticks_max)
-            break;
-        const tick_t *tick = (const tick_t *)tbus_peek_of(&leader->md, sizeof *tick);
-        const market_event_t *event;
-        uint64_t now_ns;
-        if (!tick || TBUS_UNLIKELY(tick_is_warm_up(tick)) ||
-            TBUS_UNLIKELY(!market_clock_told(&leader->clock, tick, sizeof *tick, &now_ns)) ||
-            now_ns > leader->clear_ns)
-            break;
-        leader->clock.now_ns = now_ns;
-        leader->clock.stamp_ns = tick_event_ns(tick);
-        code = apply(g, tick, sizeof *tick, &event);
-        if (TBUS_LIKELY(code == 0))
-            code = tell_tick(g, concerned_still(g, tick, event), tick, sizeof *tick, event, false);
-        ticks++;
-    }
-    *out_code = code;
-    return ticks;
-}
-
-/* Those ticks that come before all that is in hand, and whatever others may still send. Returns how
- * many were taken; *out_code: 0, 1: the turn is over, since something found no room, or a negative
- * error. */
-static uint32_t take_clear(group_t *g, uint32_t ticks_max, int *out_code)
-{
-    market_stage_t *leader = g->leader;
-    uint32_t ticks = 0;
-    *out_code = 0;
-    while (ticks < ticks_max && *out_code == 0) {
-        size_t bytes;
-        if (is_plain(g))
-            ticks += take_run(g, ticks_max - ticks, out_code);
-        if (ticks == ticks_max || *out_code != 0)
-            break;
-        const tick_t *tick = (const tick_t *)tbus_peek(&leader->md, &bytes);
-        if (!tick || TBUS_UNLIKELY(tick_is_warm_up(tick)) || !reach(leader, tick, bytes))
-            break;
-        *out_code = give_tick(g, tick, bytes);
-        ticks++;
-    }
-    return ticks;
+    int code = group_collect_all(g);
+    group_clear(g);
+    return code < 0 ? code : group_blocked(g);
 }
 
 /* Up to `budget` ticks, and the things between them. */
@@ -660,13 +264,13 @@ static int take_all(group_t *g, uint32_t budget)
     for (uint32_t ticks = 0;; ticks++) {
         int told;
         if (!leader->ended) {
-            ticks += take_clear(g, budget - ticks, &told);
+            ticks += ticks_take_clear(g, budget - ticks, &told);
             if (TBUS_UNLIKELY(told != 0)) {
                 g->at_ns = leader->clock.now_ns;
                 return told < 0 ? told : 0;
             }
         }
-        tell_time(g);
+        group_tell_time(g);
         market_clock_t then = leader->clock;
         size_t bytes = 0;
         const tick_t *tick = leader->ended ? NULL : (const tick_t *)tbus_peek(&leader->md, &bytes);
@@ -678,7 +282,7 @@ static int take_all(group_t *g, uint32_t budget)
              * is promised. */
             g->at_ns = leader->clock.now_ns;
             g->full = ticks == budget;
-            int code = g->full ? 0 : warm_up(g, tick, bytes);
+            int code = g->full ? 0 : ticks_warm_up(g, tick, bytes);
             if (TBUS_UNLIKELY(code < 0) || g->full)
                 return code;
             continue;
@@ -701,8 +305,8 @@ static int take_all(group_t *g, uint32_t budget)
         }
         leader->clock = then;
         int code = !tick       ? give_end(g)
-                   : for_books ? warm_up(g, tick, bytes)
-                               : give_tick(g, tick, bytes);
+                   : for_books ? ticks_warm_up(g, tick, bytes)
+                               : ticks_give(g, tick, bytes);
         if (TBUS_UNLIKELY(code != 0))
             return code < 0 ? code : 0;
     }
@@ -730,7 +334,7 @@ static void pass_ticks(group_t *g, uint32_t budget)
 static int take_repeated(group_t *g, uint32_t budget)
 {
     market_stage_t *s = g->leader;
-    for (uint32_t taken = 0; taken < budget && !blocked(g); taken++) {
+    for (uint32_t taken = 0; taken < budget && !group_blocked(g); taken++) {
         const recorded_input_t *input = inputs_next(&s->inputs);
         size_t bytes = 0;
         const tick_t *tick;
@@ -745,7 +349,7 @@ static int take_repeated(group_t *g, uint32_t budget)
             g->work++;
         } else if (input && input->md_seq <= market_seq(s->market)) {
             if (!s->ops->has(s, input))
-                code = collect_all(g);
+                code = group_collect_all(g);
             if (code < 0 || !s->ops->has(s, input)) {
                 g->awaits_input = true;
                 return code;
@@ -755,16 +359,16 @@ static int take_repeated(group_t *g, uint32_t budget)
             g->work++;
         } else if ((tick = (const tick_t *)tbus_peek(&s->md, &bytes)) != NULL &&
                    tick_is_warm_up(tick)) {
-            code = warm_up(g, tick, bytes);
+            code = ticks_warm_up(g, tick, bytes);
         } else if (tick) {
             s->clock = market_clock_at(s->clock, tick, bytes);
             g->at_ns = s->clock.now_ns;
-            code = give_tick(g, tick, bytes);
+            code = ticks_give(g, tick, bytes);
         } else {
             return 0;
         }
         if (code >= 0)
-            code = act_all(g);
+            code = group_act_all(g);
         if (TBUS_UNLIKELY(code < 0))
             return code;
     }
@@ -780,12 +384,13 @@ static uint32_t take_at_once(group_t *g, uint32_t ticks_max, int *out_code)
 {
     bool sent = g->work != 0; /* what was kept, which nobody has in hand yet */
     for (uint32_t i = 0; i < g->count; i++)
-        sent |= member(g, i)->stirred;
+        sent |= group_member(g, i)->stirred;
     *out_code = 0;
-    if (sent || !market_stage_waits(g->leader) || g->leader->ended || blocked(g) || repeats(g))
+    if (sent || !market_stage_waits(g->leader) || g->leader->ended || group_blocked(g) ||
+        group_repeats(g))
         return 0;
-    uint32_t ticks = take_clear(g, ticks_max, out_code);
-    tell_time(g);
+    uint32_t ticks = ticks_take_clear(g, ticks_max, out_code);
+    group_tell_time(g);
     g->at_ns = g->leader->clock.now_ns;
     return ticks;
 }
@@ -794,14 +399,14 @@ static uint32_t take_at_once(group_t *g, uint32_t ticks_max, int *out_code)
 static int begin_turn(group_t *g)
 {
     for (uint32_t i = 0; i < g->count; i++) {
-        market_stage_t *s = member(g, i);
+        market_stage_t *s = group_member(g, i);
         if (s->blocked && s->ops->flush)
             g->work += s->ops->flush(s);
         if (TBUS_UNLIKELY(s->inputs.out.kept != 0))
             g->work += (int)tbus_outlet_flush(&s->inputs.out);
         int did = s->ops->begin ? s->ops->begin(s) : 0;
         if (TBUS_UNLIKELY(did < 0))
-            return fail(g, i, did);
+            return group_fail(g, i, did);
         g->work += did;
     }
     return 0;
@@ -809,10 +414,10 @@ static int begin_turn(group_t *g)
 
 static int look_around(group_t *g)
 {
-    int code = collect_all(g);
-    if (code == 0 && repeats(g))
-        code = act_all(g);
-    clear(g);
+    int code = group_collect_all(g);
+    if (code == 0 && group_repeats(g))
+        code = group_act_all(g);
+    group_clear(g);
     return code;
 }
 
@@ -822,7 +427,7 @@ static void measure_wait(const group_t *g)
     market_stage_t *leader = g->leader;
     if (!leader->waits)
         return;
-    bool waits = g->has_tick && g->at_ns > leader->clear_ns && !blocked(g) && g->work == 0;
+    bool waits = g->has_tick && g->at_ns > leader->clear_ns && !group_blocked(g) && g->work == 0;
     if (waits && leader->waits_since_ns == 0) {
         leader->waits_since_ns = tbus_clock_ns();
         leader->waits_seq = leader->md.seq;
@@ -841,15 +446,15 @@ static void measure_wait(const group_t *g)
 static void raise_horizons(const group_t *g, bool busy)
 {
     uint64_t tick_ns = g->leader->ended ? MARKET_NEVER : g->at_ns;
-    uint64_t passed_ns = least(tick_ns, g->leader->clear_ns);
+    uint64_t passed_ns = group_least(tick_ns, g->leader->clear_ns);
     bool rings = busy || !g->full || g->leader->md.seq - g->leader->rung_seq >= TICKS_PER_RING;
     for (uint32_t i = 0; i < g->count; i++) {
-        market_stage_t *s = member(g, i);
+        market_stage_t *s = group_member(g, i);
         if (!s->horizon)
             continue;
         uint64_t at_ns = s->ops->promise ? s->ops->promise(s, passed_ns) : passed_ns;
         if (!busy)
-            tbus_horizon_raise_quietly(s->horizon, least(tick_ns, at_ns));
+            tbus_horizon_raise_quietly(s->horizon, group_least(tick_ns, at_ns));
         if (rings)
             tbus_horizon_ring(s->horizon, s->md.fence);
     }
@@ -860,11 +465,11 @@ static void raise_horizons(const group_t *g, bool busy)
 static int end_turn(group_t *g)
 {
     market_stage_t *leader = g->leader;
-    bool busy = blocked(g);
-    bool trails = market_stage_waits(leader) && bound(g) != MARKET_NEVER;
+    bool busy = group_blocked(g);
+    bool trails = market_stage_waits(leader) && group_bound(g) != MARKET_NEVER;
     int more = 0;
     for (uint32_t i = 0; i < g->count; i++) {
-        market_stage_t *s = member(g, i);
+        market_stage_t *s = group_member(g, i);
         if (i > 0)
             tbus_subscriber_catch_up(&s->md, &leader->md);
         more += s->ops->end ? s->ops->end(s, g->work) : 0;
@@ -873,7 +478,7 @@ static int end_turn(group_t *g)
     bool held_back =
         trails || busy || g->awaits_input || (g->has_tick && g->at_ns > leader->clear_ns);
     for (uint32_t i = 0; i < g->count; i++) {
-        market_stage_t *s = member(g, i);
+        market_stage_t *s = group_member(g, i);
         s->md.held_back = held_back;
         s->stage.pending = s->blocked || s->inputs.out.kept != 0 ||
                            (s->next_ns != MARKET_NEVER && !s->inputs.recorded) ||
@@ -906,7 +511,7 @@ static int check_rings(group_t *g)
                 tbus_fail(&stage->error, input->error, "stage '%s': topic '%s', message %llu: %s",
                           stage->name, input->ring.shared->name, (unsigned long long)input->seq,
                           tbus_strerror(input->error));
-                return fail(g, i, input->error);
+                return group_fail(g, i, input->error);
             }
         }
     }
@@ -926,15 +531,15 @@ int market_stage_poll_together(tbus_stage_t **stages, uint32_t count, uint32_t b
     uint32_t taken = code == 0 ? take_at_once(&g, budget, &told) : 0;
     if (code == 0)
         code = told < 0 ? told : look_around(&g);
-    if (code == 0 && !blocked(&g))
+    if (code == 0 && !group_blocked(&g))
         code = g.leader->inputs.recorded ? take_repeated(&g, budget) : take_all(&g, budget - taken);
     if (code == 0)
         g.work += end_turn(&g);
     if (code == 0 && g.work == 0)
         code = check_rings(&g);
     for (uint32_t i = 0; code < 0 && i < count; i++) /* what is shown must be right */
-        if (member(&g, i)->ops->end)
-            (void)member(&g, i)->ops->end(member(&g, i), 0);
+        if (group_member(&g, i)->ops->end)
+            (void)group_member(&g, i)->ops->end(group_member(&g, i), 0);
     *out_failed = g.failed;
     return code < 0 ? code : g.work;
 }
