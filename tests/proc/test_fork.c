@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <sys/prctl.h>
 
 #include <tickbus/observer.h>
 #include <tickbus/stage.h>
@@ -61,6 +62,7 @@ static void outlived_by_a_child(pid_t (*make_child)(void), bool free_again)
     assert_int_equal(pipe(hold), 0);
     pid_t participant = fork();
     if (participant == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         char x = 'x';
         tbus_publisher_t p;
         close(hold[1]);

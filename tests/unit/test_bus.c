@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <sys/prctl.h>
 
 #include <tickbus/bus.h>
 #include <tickbus/observer.h>
@@ -269,6 +270,7 @@ static void a_killed_participant_is_proven_dead_and_a_stopped_one_is_not(void **
     assert_int_equal(pipe(ready), 0);
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         int lock = tbus_participant_live(&bus, 1, NULL);
         char ok = lock >= 0;
         if (write(ready[1], &ok, 1) != 1)

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <sys/prctl.h>
 
 #include "bus/journal/lock.h"
 #include "tests/unit/journal_scratch.h"
@@ -110,6 +111,7 @@ static void a_killed_writer_leaves_its_lock_file_unlocked(void **state)
     assert_int_equal(pipe(opened), 0);
     pid_t pid = fork();
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         tbus_journal_writer_t *w = open_writer(s->journal);
         if (!w || write(opened[1], "", 1) != 1)
             _exit(1);

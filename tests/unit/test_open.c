@@ -21,6 +21,8 @@
 
 #include <tickbus/tickbus.h>
 
+#include "tools/measure/process_state.h"
+
 #define SECOND_NS UINT64_C(1000000000)
 
 static tbus_bus_t make_bus(enum tbus_ring_kind kind)
@@ -217,7 +219,10 @@ static void a_message_wakes_a_subscriber_that_sleeps(void **state)
     join_as_reader(&bus, &in);
     pid_t child = fork();
     if (child == 0) {
-        while (!tbus_load_relaxed_u32(&bus.rings[0].shared->sleepers))
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        /* Its bit is there before it looks for the last time: only then does it sleep. */
+        while (!tbus_load_relaxed_u32(&bus.rings[0].shared->sleepers) ||
+               !process_state_is(getppid(), "S"))
             usleep(100);
         publish_three(&bus);
         for (;;)
@@ -344,6 +349,7 @@ static void of_those_that_join_under_one_name_at_once_one_succeeds(void **state)
         for (unsigned i = 0; i < MANY; i++) {
             children[i] = fork();
             if (children[i] == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
                 char x;
                 close(go[1]);
                 if (read(go[0], &x, 1) != 0)

@@ -244,6 +244,7 @@ static void a_name_is_refused_while_somebody_has_it_and_taken_up_once_it_has_die
     assert_int_equal(pipe(told), 0);
     pid_t holder = fork();
     if (holder == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         bus = open_demo("me");
         if (write(told[1], "x", 1) != 1)
             _exit(1);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <sys/prctl.h>
 
 #include <tickbus/bus.h>
 #include <tickbus/publisher.h>
@@ -262,6 +263,7 @@ static void wait_behind_the_dead(enum tbus_wait_mode mode, int what)
     assert_int_equal(pipe(done), 0);
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         tbus_publisher_t q;
         tbus_subscriber_t t;
         size_t bytes;

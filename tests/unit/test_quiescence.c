@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <sys/prctl.h>
 
 #include <tickbus/publisher.h>
 #include <tickbus/repair.h>
@@ -258,6 +259,7 @@ static void a_stage_that_died_while_it_ran_is_not_waited_for(void **state)
     assert_int_equal(pipe(lives), 0);
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         tbus_participant_live(&w.bus, 2, NULL);
         tbus_store_relaxed_u32(&tbus_participant(&w.bus, 2)->state, TBUS_RUN);
         if (write(lives[1], "x", 1) != 1)

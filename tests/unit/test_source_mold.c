@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/prctl.h>
 
 #include "bus/wire/mold.h"
 #include "feedsim/itch/itch.h"
@@ -782,6 +783,7 @@ static void open_glimpse_with(fixture_t *f, const char *last, uint64_t messages,
     uint8_t datagram[MOLD_DATAGRAM_USUAL];
     pid_t child = fork();
     if (child == 0) { /* until it is taken away: there may be nobody yet */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         size_t bytes = packet(datagram, "DAY1", 91, 10);
         for (;;) {
             (void)!sendto(early, datagram, bytes, 0, (struct sockaddr *)&to, sizeof to);
