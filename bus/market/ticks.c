@@ -215,23 +215,15 @@ static inline __attribute__((always_inline)) const tick_t *next_plain(market_sta
     return plain ? tick : NULL;
 }
 
-/* Does no stage want a tick that is about an order, unless it changes a book? */
-static bool nobody_wants_orders(const group_t *g)
+/* Is a tick that changes no book for nobody? (Runs are short where nobody keeps books: whether
+ * anybody wants ticks of orders at all is not worth being found out for one.) */
+static inline bool is_for_nobody(const group_t *g, const tick_t *tick)
 {
-    static const char letters[] = "AFECXDU";
-    uint64_t wanted = 0;
-    for (uint32_t i = 0; i < g->count; i++) {
-        const market_stage_t *s = group_member(g, i);
-        for (unsigned k = 0; letters[k]; k++)
-            wanted |= s->types[(uint8_t)letters[k]];
-        for (unsigned word = 0; word < MARKET_LOCATES / 64; word++)
-            wanted |= s->concerns[word];
-    }
-    return wanted == 0;
+    market_event_t event = {.locate = market_number(g->leader->market, tick_locate(tick))};
+    return itch_is_of_an_order(tick->type) && concerned(g, tick, &event) == 0;
 }
 
-/* As take_run, where no books are kept and nobody wants ticks of orders: those, one after the
- * other. */
+/* As take_run, where no books are kept: ticks of orders, as long as they are for nobody. */
 static __attribute__((noinline)) uint32_t skim(group_t *g, uint32_t ticks_max)
 {
     market_stage_t *leader = g->leader;
@@ -241,7 +233,7 @@ static __attribute__((noinline)) uint32_t skim(group_t *g, uint32_t ticks_max)
     for (; ticks < ticks_max; ticks++) {
         uint64_t now_ns;
         const tick_t *tick = next_plain(leader, &clock, clear_ns, &now_ns);
-        if (!tick || TBUS_UNLIKELY(!itch_is_of_an_order(tick->type)))
+        if (!tick || TBUS_UNLIKELY(!is_for_nobody(g, tick)))
             break;
         clock.now_ns = now_ns;
         clock.stamp_ns = tick_event_ns(tick);
@@ -265,8 +257,7 @@ static __attribute__((noinline)) uint32_t take_run(group_t *g, uint32_t ticks_ma
     market_stage_t *leader = g->leader;
     uint32_t ticks = 0;
     int code = 0;
-    bool skims =
-        market_stage_waits(leader) && market_builds_none(leader->market) && nobody_wants_orders(g);
+    bool skims = market_stage_waits(leader) && market_builds_none(leader->market);
     forget_whom(g); /* they may have chosen anew in any call since the last run */
     while (ticks < ticks_max && code == 0 && !g->chose) {
         if (TBUS_UNLIKELY(skims) && (ticks += skim(g, ticks_max - ticks)) == ticks_max)
