@@ -85,7 +85,7 @@ static uint64_t append_lap(const char *from, binaryfile_writer_t *writer, uint64
         if (locate > *out_locate_max)
             *out_locate_max = locate;
         tick->intended = tick_pack(0, (uint16_t)(locate + locate_base));
-        if (strchr("AFECXDU", tick->type))
+        if (itch_is_of_an_order(tick->type))
             tick->order_ref ^= lap << LAP_SHIFT;
         if (tick->type == ITCH_ORDER_REPLACE)
             tick->new_ref ^= lap << LAP_SHIFT;

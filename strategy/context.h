@@ -119,7 +119,6 @@ struct strat_context {
     tbus_atomic_u64_t *orders_digest_shown;
     tbus_atomic_u64_t *book_counters[BOOK_COUNTERS_MAX];
     uint64_t reports_taken;
-    bool executed;  /* some report of an execution was taken */
     uint64_t shown; /* ticks and reports taken when the slow counters were last shown */
 };
 

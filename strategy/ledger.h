@@ -91,6 +91,12 @@ void ledger_destroy(ledger_t *ledger);
 int ledger_execute(ledger_t *ledger, const market_t *market, uint16_t locate,
                    const report_t *report, tbus_error_t *err);
 
+/* Was there an execution, ever? Hot. */
+static inline bool ledger_has_executed(const ledger_t *ledger)
+{
+    return ledger->entries_count != 0;
+}
+
 /* Where `locate` has no position its market does not matter. Hot. */
 static inline bool ledger_holds(const ledger_t *ledger, uint16_t locate)
 {

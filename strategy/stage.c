@@ -83,7 +83,6 @@ static int book_execution(strat_context_t *ctx, const report_t *report)
     const own_order_t *own = own_orders_find(&ctx->own, report->order_id);
     uint16_t locate = own ? own->locate : report_locate(report);
     tbus_error_t why = {0};
-    ctx->executed = true;
     int code = ledger_execute(&ctx->ledger, ctx->base.market, locate, report, &why);
     context_watch(ctx, locate);
     return code < 0 ? tbus_fail(&ctx->base.stage.error, code, "execution %llu: %s",
@@ -363,7 +362,7 @@ static inline bool exposes(const strat_context_t *ctx, const tick_t *tick,
                            const market_event_t *event)
 {
     if (ctx->own.open == 0)
-        return tick->type == ITCH_BROKEN_TRADE && ctx->executed;
+        return tick->type == ITCH_BROKEN_TRADE && ledger_has_executed(&ctx->ledger);
     const open_at_t *at = &ctx->open_at[event->locate];
     if (tick->type == ITCH_TRADE || tick->type == ITCH_CROSS_TRADE)
         return trade_reaches(at, tick);

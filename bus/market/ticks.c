@@ -219,8 +219,10 @@ static inline __attribute__((always_inline)) const tick_t *next_plain(market_sta
  * anybody wants ticks of orders at all is not worth being found out for one.) */
 static inline bool is_for_nobody(const group_t *g, const tick_t *tick)
 {
+    if (!itch_is_of_an_order(tick->type))
+        return false;
     market_event_t event = {.locate = market_number(g->leader->market, tick_locate(tick))};
-    return itch_is_of_an_order(tick->type) && concerned(g, tick, &event) == 0;
+    return concerned(g, tick, &event) == 0;
 }
 
 /* As take_run, where no books are kept: ticks of orders, as long as they are for nobody. */

@@ -158,20 +158,25 @@ static inline uint64_t number(const json_t *summary, const char *section, const 
     return (uint64_t)json_integer_value(json_object_get(json_object_get(summary, section), key));
 }
 
-/* Wait until `messages` have gone through, and say how the bus is then. To be json_decref'ed. */
-static inline json_t *wait_for(fixture_t *f, unsigned messages)
+/* Wait until the bus is in this state and `messages` have gone through, and say how it is then. To
+ * be json_decref'ed. */
+static inline json_t *wait_in_state(fixture_t *f, const char *wanted, unsigned messages)
 {
     for (;;) {
         json_t *summary = ask(f, "status", NULL);
         const char *state = json_string_value(json_object_get(summary, "state"));
-        if (state && strcmp(state, "running") == 0 &&
-            number(summary, "feed", "messages") >= messages)
+        if (state && strcmp(state, wanted) == 0 && number(summary, "feed", "messages") >= messages)
             return summary;
         json_decref(summary);
         if (program_ended(&f->start))
             fail_msg("it ended early: %s", f->start.err);
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     }
+}
+
+static inline json_t *wait_for(fixture_t *f, unsigned messages)
+{
+    return wait_in_state(f, "running", messages);
 }
 
 /* Start in the background; it may come to the end of its feed before anybody has asked. */

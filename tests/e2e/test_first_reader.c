@@ -51,17 +51,25 @@ static json_t *digests(const json_t *summary)
     return json_incref(all);
 }
 
+/* A recorded run of the small feed, in a directory of the fixture: *out_journal. Its summary is to
+ * be json_decref'ed. */
+static json_t *record(fixture_t *f, char *out_journal, size_t bytes)
+{
+    snprintf(out_journal, bytes, "%s/journal", f->runtime);
+    assert_int_equal(run(f, "start", SMALL_FEED, "--json", "--journal", out_journal, NULL), 0);
+    json_t *summary = final_object(f);
+    program_clear(&f->start);
+    return summary;
+}
+
 static void a_run_that_nobody_reads_decides_what_a_recorded_one_does(void **state)
 {
     fixture_t *f = *state;
     char journal[128];
-    snprintf(journal, sizeof journal, "%s/journal", f->runtime);
-    assert_int_equal(run(f, "start", SMALL_FEED, "--json", "--journal", journal, NULL), 0);
-    json_t *summary = final_object(f);
+    json_t *summary = record(f, journal, sizeof journal);
     assert_all_there(summary);
     json_t *recorded = digests(summary);
     json_decref(summary);
-    program_clear(&f->start);
     for (int way = 0; way < 3; way++) {
         if (way == 2) /* the recording, put back on rings that nobody reads */
             assert_int_equal(
@@ -87,13 +95,10 @@ static void a_recording_is_repeated_with_its_bbo(void **state)
 {
     fixture_t *f = *state;
     char journal[128];
-    snprintf(journal, sizeof journal, "%s/journal", f->runtime);
-    assert_int_equal(run(f, "start", SMALL_FEED, "--json", "--journal", journal, NULL), 0);
-    json_t *summary = final_object(f);
+    json_t *summary = record(f, journal, sizeof journal);
     char compared[64];
     snprintf(compared, sizeof compared, "\"bbo\": %u", (unsigned)published(summary));
     json_decref(summary);
-    program_clear(&f->start);
     const char *const argv[] = {TICKBUS_BUSCTL, "replay", journal, "--verify", "--json", NULL};
     program_t verify = {.argv = argv};
     assert_int_equal(program_run(&verify), 0);
@@ -169,26 +174,11 @@ static void a_program_that_opens_the_bus_has_the_changes_from_when_it_came(void 
     json_decref(summary);
 }
 
-/* Wait until the source has ended. To be json_decref'ed. */
-static json_t *wait_until_held(fixture_t *f)
-{
-    for (;;) {
-        json_t *summary = ask(f, "status", NULL);
-        const char *state = json_string_value(json_object_get(summary, "state"));
-        if (state && strcmp(state, "holding") == 0)
-            return summary;
-        json_decref(summary);
-        if (program_ended(&f->start))
-            fail_msg("it ended early: %s", f->start.err);
-        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
-    }
-}
-
 static void a_run_that_is_held_keeps_all_for_those_who_come_when_it_has_ended(void **state)
 {
     fixture_t *f = *state;
     launch(f, SMALL_FEED, "--hold", "--json", NULL);
-    json_t *summary = wait_until_held(f);
+    json_t *summary = wait_in_state(f, "holding", 0);
     assert_false(is_left_out(summary));
     unsigned count = (unsigned)published(summary);
     json_decref(summary);

@@ -261,10 +261,12 @@ typedef struct itch_field {
 /* Is a message of this type about a displayed order: one of A F E C X D U? Hot. */
 TBUS_INLINE bool itch_is_of_an_order(uint8_t letter)
 {
-    const uint32_t letters = UINT32_C(1) << ('A' - 64) | UINT32_C(1) << ('F' - 64) |
-                             UINT32_C(1) << ('E' - 64) | UINT32_C(1) << ('C' - 64) |
-                             UINT32_C(1) << ('X' - 64) | UINT32_C(1) << ('D' - 64) |
-                             UINT32_C(1) << ('U' - 64);
+#define ITCH_BIT_(type) (UINT32_C(1) << (ITCH_##type - 64))
+    const uint32_t letters = ITCH_BIT_(ADD_ORDER) | ITCH_BIT_(ADD_ORDER_MPID) |
+                             ITCH_BIT_(ORDER_EXECUTED) | ITCH_BIT_(ORDER_EXECUTED_WITH_PRICE) |
+                             ITCH_BIT_(ORDER_CANCEL) | ITCH_BIT_(ORDER_DELETE) |
+                             ITCH_BIT_(ORDER_REPLACE);
+#undef ITCH_BIT_
     unsigned bit = letter - 64u;
     return bit < 32 && (letters >> bit & 1) != 0;
 }
